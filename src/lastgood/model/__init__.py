@@ -1,0 +1,1 @@
+"""The nouns of lastgood: frozen, pure, one per file."""

@@ -1,0 +1,63 @@
+"""A verdict: what to do, by which method, on which evidence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from lastgood.model.noun import Noun
+
+
+class Decision(StrEnum):
+    """The four things a judge can say."""
+
+    ROLLBACK = "rollback"
+    HOTFIX = "hotfix"
+    MONITOR = "monitor"
+    INSUFFICIENT_EVIDENCE = "insufficient-evidence"
+
+
+class Method(StrEnum):
+    """The ways back, as the command line names them."""
+
+    AUTO = "auto"
+    ARTIFACT = "artifact"
+    CI = "ci"
+    TREE = "tree"
+    DROP = "drop"
+    DATABASE = "database"
+    FULL = "full"
+
+
+class Evidence(Noun, frozen=True, kw_only=True):
+    """One thing that was seen or stated, with what it rests on."""
+
+    name: str
+    value: float | str | bool | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    source: str = ""
+    at: datetime | None = None
+
+
+class Branch(Noun, frozen=True, kw_only=True):
+    """One question of the decision tree and the answer that was taken."""
+
+    question: str
+    answer: str
+    because: str
+
+
+class Verdict(Noun, frozen=True, kw_only=True):
+    """What to do and why."""
+
+    environment: str
+    at: datetime
+    decision: Decision
+    method: Method | None
+    reasons: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    path: tuple[Branch, ...] = ()
+    services: tuple[str, ...] = ()
+    impact_start: datetime | None = None

@@ -1,0 +1,1 @@
+"""What drivers must be: one Protocol per family."""

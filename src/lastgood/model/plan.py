@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from lastgood.model.noun import Noun, digest
+from lastgood.model.noun import Noun, digest, from_json, to_json
 from lastgood.model.problem import Problem
 from lastgood.model.verdict import Method
 
@@ -144,4 +144,5 @@ class Plan(Noun, frozen=True, kw_only=True):
 
 def plan_digest(plan: Plan) -> str:
     """The hash of what was approved: everything in the plan but its id."""
-    return digest({f: getattr(plan, f) for f in plan.__struct_fields__ if f != "id"})
+    settled = from_json(to_json(plan), Plan)  # 5 and 5.0 are the same seconds
+    return digest({f: getattr(settled, f) for f in plan.__struct_fields__ if f != "id"})

@@ -6,8 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from lastgood.model.noun import Noun
+from lastgood.model.observation import Observation
 from lastgood.model.plan import Plan
 from lastgood.model.proof import Proof
+from lastgood.model.verdict import Verdict
 
 
 class RunState(StrEnum):
@@ -92,6 +94,8 @@ class Run(Noun, frozen=True, kw_only=True):
         proven_at: when the environment was proven to be back.
         cancel_at: when somebody asked it to stop.
         resumed_at: when somebody last asked it to go on.
+        before: what was seen when the command was given: the baseline of the proof.
+        verdict: what the judge had said, when the run came from a verdict.
     """
 
     id: str
@@ -112,6 +116,8 @@ class Run(Noun, frozen=True, kw_only=True):
     cancel_by: str = ""
     resumed_at: datetime | None = None
     tool_version: str = ""
+    before: Observation | None = None
+    verdict: Verdict | None = None
 
     @property
     def seconds(self) -> float | None:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Engines: each supplies `call` and `sleep` to the one interpreter."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The record of what happened, for people and for programs; pure."""

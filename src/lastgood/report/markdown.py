@@ -1,0 +1,240 @@
+"""The report as Markdown: what happened, when, on which evidence, and what was changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lastgood.model.run import Outcome
+from lastgood.model.watch import WatchState
+from lastgood.report.documents import within_budget
+from lastgood.report.milestones import STAGES, durations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from lastgood.model.proof import Proof
+    from lastgood.model.report import Report
+    from lastgood.model.signal import Signal
+
+NAMES = {
+    "impact_start": "impact start",
+    "detected": "detected",
+    "decided": "decided",
+    "started": "started",
+    "mitigated": "mitigated",
+    "stable": "stable",
+}
+
+
+def markdown(report: Report) -> str:
+    """Write the whole report; it ends with a newline."""
+    sections = (
+        _head(report),
+        _summary(report),
+        _milestones(report),
+        _verdict(report),
+        _changes(report),
+        _steps(report),
+        _proof(report.run.proof),
+        _timeline(report),
+    )
+    return "\n".join(line for section in sections for line in section) + "\n"
+
+
+def _head(report: Report) -> Iterator[str]:
+    run = report.run
+    yield f"# {run.plan.kind.capitalize()} of {report.project} {report.environment}"
+    yield ""
+    yield f"Run `{run.id}`, plan `{run.plan.id}` (SHA-256 `{run.plan_digest[:16]}…`), "
+    yield f"incident {f'`{run.incident}`' if run.incident else 'none'}, "
+    yield f"by {_text(run.by)}, lastgood {run.tool_version}. All times are UTC."
+    yield ""
+
+
+def _summary(report: Report) -> Iterator[str]:
+    run = report.run
+    yield "## Summary"
+    yield ""
+    if run.outcome is None:
+        yield "The run is **not over**: `lastgood watch` follows it, `lastgood resume` continues it."
+    else:
+        took = f" in {run.seconds:.1f} s of {run.plan.budget_s:g} s" if run.seconds else ""
+        word = "recovered" if run.outcome is Outcome.RECOVERED else run.outcome.value
+        over = "" if within_budget(run) or run.outcome is not Outcome.RECOVERED else ", over budget"
+        yield f"**{word.capitalize()}**{took}{over}. {_text(run.plan.reason)}".rstrip()
+        if run.code and run.outcome is not Outcome.RECOVERED:
+            yield ""
+            yield f"Code: `{run.code}`."
+    yield ""
+    yield f"Data loss: {_text(run.plan.loss)}."
+    yield ""
+    yield f"Stability: {_stability(report)}."
+    yield ""
+
+
+def _stability(report: Report) -> str:
+    watch = report.stability
+    if watch is None:
+        return "not watched"
+    if watch.state is WatchState.PENDING:
+        return f"being watched until {_time(watch.until)}"
+    if watch.state is WatchState.HELD:
+        return f"held until {_time(watch.until)} ({watch.samples} looks at every check)"
+    return f"{watch.state.value}: {_text(watch.note)}"
+
+
+def _milestones(report: Report) -> Iterator[str]:
+    yield "## Times"
+    yield ""
+    yield "| reached | at |"
+    yield "|---|---|"
+    for stage in STAGES:
+        at = getattr(report.milestones, stage)
+        yield f"| {NAMES[stage]} | {_time(at) if at else 'not known or not reached'} |"
+    yield ""
+    for one, other, seconds in durations(report.milestones):
+        yield f"- {NAMES[one]} to {NAMES[other]}: {seconds:.1f} s"
+    yield ""
+
+
+def _verdict(report: Report) -> Iterator[str]:
+    verdict = report.verdict
+    if verdict is None:
+        return
+    yield "## Decision"
+    yield ""
+    yield f"**{verdict.decision.value}**, method {verdict.method or 'none'}."
+    yield ""
+    yield from (f"- {_text(reason)}" for reason in verdict.reasons)
+    yield ""
+    yield "| question | answer | because |"
+    yield "|---|---|---|"
+    for branch in verdict.path:
+        yield f"| {_cell(branch.question)} | {_cell(branch.answer)} | {_cell(branch.because)} |"
+    yield ""
+    yield "| evidence | value | interval | n | source |"
+    yield "|---|---|---|---|---|"
+    for item in verdict.evidence:
+        interval = f"{item.low:.3f} to {item.high:.3f}" if _both(item.low, item.high) else ""
+        value = f"{item.value:.3f}" if isinstance(item.value, float) else item.value
+        yield (
+            f"| {_cell(item.name)} | {_cell(value)} | {interval} "
+            f"| {'' if item.n is None else item.n} | {_cell(item.source)} |"
+        )
+    yield ""
+
+
+def _changes(report: Report) -> Iterator[str]:
+    yield "## What was changed"
+    yield ""
+    for move in report.run.plan.moves:
+        yield (
+            f"- **{_text(move.service)}**: `{str(move.origin)[:12]}` to `{move.target[:12]}` "
+            f"by {move.method.value} ({_text(move.driver)})"
+        )
+        yield from (
+            f"  - dropped with it: `{line.commit[:12]}` {_text(line.subject)}"
+            for line in move.dropped
+        )
+        yield from (f"  - stays applied: migration `{_text(name)}`" for name in move.migrations)
+    for service, commit in report.run.plan.holds.items():
+        yield f"- **{_text(service)}**: `{commit[:12]}` is held; all that is built on it too"
+    yield ""
+
+
+def _steps(report: Report) -> Iterator[str]:
+    yield "## Steps against the budget"
+    yield ""
+    yield "| step | outcome | attempts | planned s | actual s |"
+    yield "|---|---|---|---|---|"
+    records = {record.step: record for record in report.steps}
+    for step in report.run.plan.steps:
+        record = records.get(step.id)
+        seconds = record.seconds if record else None
+        actual = "" if seconds is None else f"{seconds:.2f}"
+        state = record.state.value if record else "waiting"
+        yield (
+            f"| {_cell(step.name)} | {state} | {record.attempt if record else 0} "
+            f"| {step.estimate_s:.1f} | {actual} |"
+        )
+    for step_id, record in records.items():
+        if record.outcome and record.outcome.error:
+            yield ""
+            words = f"{_text(record.outcome.error)} {_text(record.outcome.mend)}".rstrip()
+            yield f"`{step_id}`: {words}"
+    yield ""
+
+
+def _proof(proof: Proof | None) -> Iterator[str]:
+    yield "## Proof"
+    yield ""
+    if proof is None:
+        yield "There is none: the run did not come so far."
+        yield ""
+        return
+    yield f"{'Proven' if proof.proven else 'Not proven'} at {_time(proof.at)}: `{proof.code}`."
+    yield ""
+    for service in proof.services:
+        yield f"- **{_text(service.service)}** ({service.scope}):"
+        for address, version in service.answering.items():
+            yield f"  - {_text(address)} answered `{str(version)[:12]}`"
+    yield from (f"- {_text(problem.what)}" for problem in proof.problems)
+    yield ""
+    if proof.checks:
+        yield "| check | ok | status | latency ms |"
+        yield "|---|---|---|---|"
+        for result in proof.checks:
+            latency = "" if result.latency_ms is None else f"{result.latency_ms:.0f}"
+            yield (
+                f"| {_cell(result.name)} | {'yes' if result.ok else 'no'} "
+                f"| {_cell(result.status)} | {latency} |"
+            )
+        yield ""
+    yield from _signals(proof.signals_before, proof.signals_after)
+
+
+def _signals(before: Iterable[Signal], after: Iterable[Signal]) -> Iterator[str]:
+    former = {signal.name: signal for signal in before}
+    for signal in after:
+        old = former.get(signal.name)
+        yield f"- {_text(signal.name)}: {_share(old)} before, {_share(signal)} after"
+    yield ""
+
+
+def _share(signal: Signal | None) -> str:
+    if signal is None or signal.value is None:
+        return "not measured"
+    return f"{signal.value:.1%} ({signal.failed} of {signal.n})"
+
+
+def _timeline(report: Report) -> Iterator[str]:
+    yield "## Timeline"
+    yield ""
+    yield "| at | what | by | evidence |"
+    yield "|---|---|---|---|"
+    for event in report.timeline:
+        yield (
+            f"| {_time(event.at)} | {_cell(event.text)} | {_cell(event.actor)} "
+            f"| event {event.seq} `{event.hash[:12]}` |"
+        )
+
+
+def _time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _both(low: float | None, high: float | None) -> bool:
+    return low is not None and high is not None
+
+
+def _text(value: object) -> str:
+    """Outside text on one line, unable to open a tag, a link or a code span."""
+    line = " ".join(str(value).split())
+    for mark in ("\\", "`", "*", "_", "[", "]", "<", ">"):
+        line = line.replace(mark, "\\" + mark)
+    return line
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else _text(value).replace("|", "\\|")

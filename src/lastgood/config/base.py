@@ -1,0 +1,63 @@
+"""What every part of the configuration has in common: frozen, and no key that nobody reads."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+
+class Strict(BaseModel):
+    """A part of the configuration; an unknown key is a fault that names the known ones."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+    @classmethod
+    def known_keys(cls) -> tuple[str, ...]:
+        """The keys that may be written here."""
+        return tuple(part.alias or name for name, part in cls.model_fields.items())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_known_keys(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - whatever was written
+        try:
+            return handler(data)
+        except ValidationError as error:
+            faults = error.errors(include_url=False)
+            if not any(map(_is_unknown_key, faults)):
+                raise
+            known = list(cls.known_keys())
+            raise ValidationError.from_exception_data(
+                cls.__name__, [_again(fault, known) for fault in faults], hide_input=True
+            ) from None
+
+
+def _is_unknown_key(fault: Any) -> bool:  # noqa: ANN401 - pydantic's ErrorDetails
+    return fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1
+
+
+def _again(fault: Any, known: list[str]) -> InitErrorDetails:  # noqa: ANN401 - likewise
+    """The same fault once more; one of an unknown key carries the known ones."""
+    context = dict(fault.get("ctx", {}))
+    kind, message = fault["type"], fault["msg"]
+    if _is_unknown_key(fault):
+        kind, message, context = "unknown_key", "unknown key", {"known": known}
+    return InitErrorDetails(
+        type=PydanticCustomError(kind, "{message}", {"message": message, **context}),
+        loc=fault["loc"],
+        input=fault["input"],
+    )

@@ -1,0 +1,64 @@
+"""Names that must exist elsewhere in the file; looked at in what is written, faulty or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lastgood.config.fault import Fault, suggestion
+from lastgood.config.state import server_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lastgood.config.document import Document
+
+_DSN_KEYS = ("dsn", "direct_dsn", "admin_dsn")
+
+
+def faults(document: Document, written: dict[str, Any]) -> Iterator[Fault]:
+    """Every name that leads nowhere, and a state that a rollback would overwrite."""
+    environments = _mapping(written.get("environments"))
+    for name, environment in environments.items():
+        yield from _checks(document, name, _mapping(environment))
+        yield from _state(document, written.get("state"), name, _mapping(environment))
+    drilled = _mapping(written.get("drills")).get("environment")
+    if isinstance(drilled, str) and drilled not in environments:
+        yield document.fault(
+            ("drills", "environment"),
+            f"there is no environment {drilled[:70]!r}",
+            suggestion(drilled, list(environments)),
+        )
+
+
+def _checks(document: Document, name: str, environment: dict[str, Any]) -> Iterator[Fault]:
+    known = _mapping(environment.get("checks"))
+    for service, content in _mapping(environment.get("services")).items():
+        named = _mapping(content).get("checks")
+        for place, check in enumerate(named if isinstance(named, list) else []):
+            if isinstance(check, str) and check not in known:
+                yield document.fault(
+                    ("environments", name, "services", service, "checks", place),
+                    f"there is no check {check[:70]!r}",
+                    suggestion(check, list(known)),
+                )
+
+
+def _state(
+    document: Document, state: object, name: str, environment: dict[str, Any]
+) -> Iterator[Fault]:
+    if not isinstance(state, str):
+        return
+    server = server_of(state)
+    for database, content in _mapping(environment.get("databases")).items():
+        dsns = [_mapping(content).get(key) for key in _DSN_KEYS]
+        texts = [dsn for dsn in dsns if isinstance(dsn, str)]
+        if state in texts or (server is not None and server in map(server_of, texts)):
+            yield document.fault(
+                ("state",),
+                f"the state is in the database {database} of {name}, which is rolled back",
+                "keep it elsewhere: sqlite:///.lastgood/state.db, or another database",
+            )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,73 @@
+"""A part of the configuration that a driver serves: common keys, and the driver's own options."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
+
+from lastgood.config.base import Strict
+from lastgood.config.fault import mistake, suggestion
+from lastgood.config.options import DriverOptions
+from lastgood.config.reading import Reading
+from lastgood.config.reserved import keep, named_by
+from lastgood.ports.spec import Family, resolve
+
+
+class Driven(Strict):
+    """Written flat: `{driver: NAME, ...common keys, ...the driver's options}`."""
+
+    family: ClassVar[Family]
+
+    driver: str = Field(description="The driver's name.")
+    options: SerializeAsAny[DriverOptions] = Field(
+        description="The driver's own options, written beside the common keys."
+    )
+
+    @classmethod
+    def common_keys(cls) -> tuple[str, ...]:
+        """The keys that are read whatever the driver is."""
+        return tuple(name for name in cls.model_fields if name != "options")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _part_options(cls, data: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever was written
+        if not isinstance(data, dict) or isinstance(data.get("options"), DriverOptions):
+            return data
+        own = {key: value for key, value in data.items() if key in cls.common_keys()}
+        options = {key: value for key, value in data.items() if key not in own}
+        if "driver" not in own and isinstance(info.context, Reading):
+            keys = named_by(cls.family, info.context.registry)
+            named = [key for key in keys if key in options]
+            if len(named) > 1:
+                raise mistake(
+                    f"{' and '.join(named)} each name a driver",
+                    "keep one of them, or say which by `driver:`",
+                )
+            if named:
+                own["driver"] = keys[named[0]]
+        return {**own, "options": options}
+
+    @field_validator("driver")
+    @classmethod
+    def _is_known(cls, driver: str, info: ValidationInfo) -> str:
+        names = info.context.registry.names(cls.family) if info.context else ()
+        if names and driver not in names:
+            raise mistake(
+                f"there is no {cls.family} driver {driver[:40]!r}", suggestion(driver, names)
+            )
+        return driver
+
+    @field_validator("options", mode="wrap")
+    @classmethod
+    def _by_driver(cls, written: Any, handler: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever was written
+        if isinstance(written, DriverOptions) or "driver" not in info.data:
+            return written
+        if not isinstance(info.context, Reading):
+            return handler(written)
+        registry = info.context.registry
+        if not registry.names(cls.family):
+            return keep(cls.family, written, info.context)
+        spec = registry.spec(cls.family, info.data["driver"])
+        model = cast("type[DriverOptions]", resolve(spec.options))
+        return model.model_validate(written, context=info.context)

@@ -1,0 +1,29 @@
+"""What a driver's options are made of; the only part of the configuration that drivers import."""
+
+from __future__ import annotations
+
+from lastgood.config.base import Strict
+from lastgood.config.duration import Duration, Interval
+from lastgood.config.fault import mistake
+from lastgood.config.fields import Argv, ConfigPath, Name, Url
+from lastgood.config.secret import Secret
+
+__all__ = [
+    "Argv",
+    "ConfigPath",
+    "DriverOptions",
+    "Duration",
+    "Interval",
+    "Name",
+    "Secret",
+    "Url",
+    "mistake",
+]
+
+
+class DriverOptions(Strict):
+    """The base of every driver's options: frozen, unknown keys are faults.
+
+    A driver's model describes each field with `Field(description=...)`: the description is the
+    documentation. A validator raises `mistake(what, mend)` where it can say the mend.
+    """

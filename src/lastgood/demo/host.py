@@ -1,0 +1,294 @@
+"""The one process that a miniature production hangs on.
+
+    python -m lastgood.demo.host ROOT          brings it up, and down when standard input ends
+    python -m lastgood.demo.host --stop ROOT   takes one down that was kept
+
+It stands in a session of its own and adopts every process that a part of the production leaves
+behind. Its standard input is a pipe from the owner: its end means that the owner is gone, however
+it went, and then everything is stopped and removed. The word "keep" before the end of the input
+makes it live on until it is told to stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lastgood.demo import database, edge, instances, remote, supervision
+from lastgood.demo.layout import Layout, clean_environment, layout_file
+from lastgood.demo.supervision import Program, Supervisor
+from lastgood.errors import ChildError, LastgoodError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEEP = b"keep\n"
+START_LIMIT = 30.0
+STOP_LIMIT = 6.0
+
+# From Linux' <sys/prctl.h>.
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Host:
+    """Brings the parts up, watches over them, and takes everything down."""
+
+    def __init__(self, root: Path, traffic_rate: float, traffic_users: int) -> None:
+        self._ports = [_reserved_port() for _ in range(3)]
+        edge_port, first, second = (port.getsockname()[1] for port in self._ports)
+        # Not the user's own temporary directory: its path may be too long for a Unix socket, and
+        # closed to the unprivileged user of the database.
+        home = Path(tempfile.mkdtemp(prefix="lastgood-", dir="/tmp"))  # noqa: S108 - see above
+        home.chmod(0o711)
+        self.layout = Layout(root, home, edge_port, (first, second), traffic_rate, traffic_users)
+        self._supervisor_pid = 0
+        self._told_to_stop = False
+
+    def start(self) -> None:
+        """Bring every part up.
+
+        Raises:
+            LastgoodError: a part is missing or did not start.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop_soon)
+        _adopt_orphans()
+        layout = self.layout
+        layout.make_directories()
+        layout.write_restart_command()
+        layout.save()
+        command = supervision.write_configuration(layout, _programs(layout))
+        self._supervisor_pid = _spawn(command, layout)
+        remote.create(layout)
+        database.create_database(layout, START_LIMIT)
+        _wait_for_edge(layout)
+
+    def serve(self) -> None:
+        """Return when the owner is gone, or somebody ended the production."""
+        words = b""
+        owner: list[int] = [sys.stdin.fileno()]
+        while not self._told_to_stop and self._supervisor_pid:
+            ready, _, _ = select.select(owner, [], [], 0.2)
+            self._reap()
+            if not ready:
+                continue
+            heard = os.read(owner[0], 100)
+            words += heard
+            if heard:
+                continue
+            if words != KEEP:
+                return
+            owner.clear()
+
+    def stop(self) -> None:
+        """End every process and remove every file."""
+        if self._supervisor_pid:
+            os.kill(self._supervisor_pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_LIMIT
+        while self._supervisor_pid and time.monotonic() < deadline:
+            time.sleep(0.02)
+            self._reap()
+        while descendants := _descendants(os.getpid()):
+            for pid in descendants:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
+            self._reap()
+        remove(self.layout)
+        for port in self._ports:
+            port.close()
+
+    def _stop_soon(self, *_: object) -> None:
+        self._told_to_stop = True
+
+    def _reap(self) -> None:
+        with suppress(ChildProcessError):
+            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+                if pid == self._supervisor_pid:
+                    self._supervisor_pid = 0
+
+
+def _programs(layout: Layout) -> list[Program]:
+    private = {"HOME": str(layout.home), "XDG_DATA_HOME": str(layout.home)}
+    ours = [sys.executable, "-P", "-m"]
+    return [
+        Program(
+            "database",
+            database.prepare(layout),
+            directory=layout.database_home,
+            stop_signal="QUIT",
+            unprivileged=True,
+        ),
+        Program("edge", edge.write_configuration(layout), layout.root, environment=private),
+        Program("deployer", [*ours, "lastgood.demo.deployer", str(layout.root)], layout.root),
+        *instances.programs(layout),
+        Program(
+            "traffic",
+            [*ours, "lastgood.demo.traffic", str(layout.root)],
+            layout.root,
+            at_once=False,
+        ),
+    ]
+
+
+def _reserved_port() -> socket.socket:
+    # Bound and never listening: no other process is given this port, and those that set the
+    # option too (the edge, the instances) can still listen on it.
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
+
+
+def _adopt_orphans() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _spawn(command: list[str], layout: Layout) -> int:
+    def die_with_the_host() -> None:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+    with layout.log("supervisor").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(  # noqa: S603
+            command,
+            env=clean_environment(),
+            cwd=layout.root,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_the_host,  # noqa: PLW1509 - this process has one thread
+        )
+    process.returncode = 0  # from here on `_reap` waits for it
+    return process.pid
+
+
+def _wait_for_edge(layout: Layout) -> None:
+    deadline = time.monotonic() + START_LIMIT
+    while True:
+        try:
+            urllib.request.urlopen(layout.edge_url, timeout=1).close()  # noqa: S310 - our own http
+        except urllib.error.HTTPError as answer:
+            answer.close()  # 404: nothing is deployed yet
+            return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise ChildError(
+                    "the demo's edge did not start",
+                    cause=str(error),
+                    mend=f"read {layout.log('edge')}",
+                    code="demo-edge",
+                ) from error
+            time.sleep(0.02)
+
+
+def _descendants(ancestor: int) -> set[int]:
+    parents = dict(_processes())
+    found: set[int] = set()
+    while more := {pid for pid, up in parents.items() if up in {ancestor, *found}} - found:
+        found |= more
+    return found
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    """Every process and its parent."""
+    if sys.platform == "linux":
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it ended while we looked
+                # The name in parentheses may hold anything; the state and the parent follow it.
+                parent = status.read_text(errors="replace").rpartition(")")[2].split()[1]
+                yield int(status.parent.name), int(parent)
+    else:
+        table = subprocess.run(
+            ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+        ).stdout
+        for line in table.splitlines():
+            pid, parent = line.split()
+            yield int(pid), int(parent)
+
+
+def remove(layout: Layout) -> None:
+    """Remove every file of a production."""
+    for place in (layout.root, layout.home):
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def stop(root: Path) -> None:
+    """Take down the production at `root`, also one whose host was killed.
+
+    Raises:
+        LastgoodError: there is none, or it does not go down.
+    """
+    layout = Layout.load(root)
+    with suppress(ChildError):
+        Supervisor(layout).shut_down()
+        deadline = time.monotonic() + STOP_LIMIT * 2
+        while layout.home.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    remove(layout)
+
+
+def _check_place(root: Path) -> None:
+    if root.exists() and any(root.iterdir()):
+        raise RefusedError(
+            f"{root} is not empty",
+            cause="a miniature production removes its whole directory when it ends",
+            mend="name a directory that does not exist yet",
+            code="place-taken",
+        )
+
+
+def _say(**record: object) -> None:
+    with suppress(BrokenPipeError):
+        sys.stdout.write(json.dumps(record) + "\n")
+        sys.stdout.flush()
+
+
+def main() -> int:
+    """Run or stop the production that the arguments name."""
+    parser = argparse.ArgumentParser(prog="python -m lastgood.demo.host")
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--stop", action="store_true")
+    parser.add_argument("--traffic-rate", type=float, default=150.0)
+    parser.add_argument("--traffic-users", type=int, default=600)
+    asked = parser.parse_args()
+    if asked.stop:
+        stop(asked.root.resolve())
+        return 0
+    return _run(asked.root.resolve(), asked.traffic_rate, asked.traffic_users)
+
+
+def _run(root: Path, traffic_rate: float, traffic_users: int) -> int:
+    _check_place(root)
+    host = Host(root, traffic_rate, traffic_users)
+    try:
+        host.start()
+        _say(ready=str(layout_file(root)))
+        host.serve()
+    except LastgoodError as error:
+        _say(error=error.message, cause=error.cause, mend=error.mend, code=error.code)
+        return int(error.exit_code)
+    finally:
+        host.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

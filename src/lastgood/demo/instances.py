@@ -1,0 +1,103 @@
+"""Restart the backend's instances one at a time: python -m lastgood.demo.instances ROOT."""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import json
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lastgood.demo.layout import INSTANCES, Layout
+from lastgood.demo.supervision import Program, Supervisor
+from lastgood.errors import ChildError, LastgoodError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# How long an instance may take from its start to its first good /health.
+START_LIMIT = 15.0
+
+
+def programs(layout: Layout) -> list[Program]:
+    """The backend's instances, as the supervisor runs them."""
+    return [
+        Program(
+            name,
+            [sys.executable, "-m", "app.serve"],
+            directory=layout.service("backend") / "current",
+            environment={"PORT": str(port), "DATABASE_URL": layout.database_dsn},
+            at_once=False,
+        )
+        for name, port in zip(INSTANCES, layout.instance_ports, strict=True)
+    ]
+
+
+def restart(layout: Layout) -> None:
+    """Restart each instance on the live release; the next only when the one before is healthy.
+
+    An instance that does not become healthy ends the restart: the other keeps serving the
+    release that it runs.
+
+    Raises:
+        ChildError: an instance did not become healthy on the live release.
+    """
+    supervisor = Supervisor(layout)
+    with _one_at_a_time(layout):
+        for name, port in zip(INSTANCES, layout.instance_ports, strict=True):
+            supervisor.stop(name)
+            expected = layout.live_commit("backend")
+            supervisor.start(name)
+            _wait_healthy(name, port, expected)
+
+
+@contextmanager
+def _one_at_a_time(layout: Layout) -> Iterator[None]:
+    # The deployer and a rollback may both restart; together they would stop both instances.
+    with (layout.root / "deployer" / "restart.lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _wait_healthy(name: str, port: int, commit: str | None) -> None:
+    deadline = time.monotonic() + START_LIMIT
+    while True:
+        status, body = _health(port)
+        if status == http.HTTPStatus.OK and json.loads(body).get("commit") == commit:
+            return
+        if time.monotonic() > deadline:
+            raise ChildError(
+                f"{name} is not healthy on {commit}",
+                cause=f"/health answered {status or 'nothing'}: {body[:500]}",
+                code="instance-unhealthy",
+            )
+        time.sleep(0.02)
+
+
+def _health(port: int) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        answer = connection.getresponse()
+        return answer.status, answer.read(10_000).decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        return 0, str(error)
+    finally:
+        connection.close()
+
+
+def main() -> int:
+    """Restart the backend of the production at the given root."""
+    try:
+        restart(Layout.load(Path(sys.argv[1])))
+    except LastgoodError as error:
+        sys.stderr.write(f"{error}\n")
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

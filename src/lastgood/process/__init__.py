@@ -1,1 +1,1 @@
-"""TODO."""
+"""Children: argument lists, time limits, masked output, the guard."""

@@ -1,0 +1,64 @@
+"""Find and end what outlived its guard, by a mark that every child carries in its environment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+
+from lastgood.errors import ChildError
+from lastgood.process.guard import signal_exactly, stat
+
+VARIABLE = "LASTGOOD_GUARD"
+LIMIT_SECONDS = 10.0
+
+
+def marked(mark: str) -> set[tuple[int, str]]:
+    """The living processes of this machine with this mark, each with its start time.
+
+    A process that was started with an emptied environment, or by another user, is not found: the
+    guard, which knows descent, is the one that ends those. Nothing is found outside Linux.
+    """
+    if sys.platform != "linux":
+        return set()
+    wanted = f"{VARIABLE}={mark}".encode()
+    found = set()
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - numbers, not paths, are wanted
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        seen = stat(entry)
+        if seen and wanted in _environment(entry):
+            found.add((int(entry), seen[1]))
+    return found
+
+
+def _environment(pid: str) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return []
+
+
+async def end_marked(mark: str) -> None:
+    """Kill everything with this mark, and return when none of it is alive.
+
+    Raises:
+        ChildError: `child-alive`, when something does not die (it waits in the kernel).
+    """
+    give_up_at = time.monotonic() + LIMIT_SECONDS
+    while alive := marked(mark):
+        if time.monotonic() > give_up_at:
+            numbers = [str(pid) for pid, _ in sorted(alive)]
+            raise ChildError(
+                "Children of an earlier attempt cannot be killed",
+                cause=f"still alive after {LIMIT_SECONDS:.0f} s: process {', '.join(numbers)}",
+                mend=f"end them, then try again: {shlex.join(['kill', '-9', *numbers])}",
+                code="child-alive",
+            )
+        for process in alive:
+            signal_exactly(process, signal.SIGKILL)
+        await asyncio.sleep(0.01)

@@ -1,0 +1,1 @@
+"""Kept release directories and the symlink that names the live one."""

@@ -2,6 +2,7 @@
 
 from lastgood.config.choose import choose_environment, find
 from lastgood.config.fault import Fault, FaultyConfigError
+from lastgood.config.fingerprint import config_hash
 from lastgood.config.loader import load, load_chosen
 from lastgood.config.model import (
     Check,
@@ -32,6 +33,7 @@ __all__ = [
     "Settings",
     "Signal",
     "choose_environment",
+    "config_hash",
     "find",
     "load",
     "load_chosen",

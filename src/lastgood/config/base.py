@@ -37,25 +37,32 @@ class Strict(BaseModel):
         try:
             return handler(data)
         except ValidationError as error:
-            faults = error.errors(include_url=False)
-            if not any(map(_is_unknown_key, faults)):
-                raise
-            known = list(cls.known_keys())
-            raise ValidationError.from_exception_data(
-                cls.__name__, [_again(fault, known) for fault in faults], hide_input=True
-            ) from None
+            raise naming_known(error, cls.known_keys()) from None
+
+
+def naming_known(error: ValidationError, known: tuple[str, ...]) -> ValidationError:
+    """The same error; its unknown keys of the outermost level carry these known ones too."""
+    faults = error.errors(include_url=False)
+    if not any(map(_is_unknown_key, faults)):
+        return error
+    again = [_again(fault, known) for fault in faults]
+    return ValidationError.from_exception_data(error.title, again, hide_input=True)
 
 
 def _is_unknown_key(fault: Any) -> bool:  # noqa: ANN401 - pydantic's ErrorDetails
-    return fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1
+    return fault["type"] in {"extra_forbidden", "unknown_key"} and len(fault["loc"]) == 1
 
 
-def _again(fault: Any, known: list[str]) -> InitErrorDetails:  # noqa: ANN401 - likewise
+def _again(fault: Any, known: tuple[str, ...]) -> InitErrorDetails:  # noqa: ANN401 - likewise
     """The same fault once more; one of an unknown key carries the known ones."""
     context = dict(fault.get("ctx", {}))
     kind, message = fault["type"], fault["msg"]
     if _is_unknown_key(fault):
-        kind, message, context = "unknown_key", "unknown key", {"known": known}
+        kind, message, context = (
+            "unknown_key",
+            "unknown key",
+            {"known": [*context.get("known", ()), *known]},
+        )
     return InitErrorDetails(
         type=PydanticCustomError(kind, "{message}", {"message": message, **context}),
         loc=fault["loc"],

@@ -35,7 +35,7 @@ def find(start: Path) -> Path:
 
 
 def choose_environment(settings: Settings, asked: str | None, environ: Mapping[str, str]) -> str:
-    """The environment's name: what was asked, else `ENVIRONMENT`, else the only one, else production.
+    """What was asked, else the variable `ENVIRONMENT`, else the only one, else production.
 
     Raises:
         UsageError: there is no such environment, or several and none is named production.

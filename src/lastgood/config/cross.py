@@ -17,11 +17,11 @@ _DSN_KEYS = ("dsn", "direct_dsn", "admin_dsn")
 
 def faults(document: Document, written: dict[str, Any]) -> Iterator[Fault]:
     """Every name that leads nowhere, and a state that a rollback would overwrite."""
-    environments = _mapping(written.get("environments"))
+    environments = mapping(written.get("environments"))
     for name, environment in environments.items():
-        yield from _checks(document, name, _mapping(environment))
-        yield from _state(document, written.get("state"), name, _mapping(environment))
-    drilled = _mapping(written.get("drills")).get("environment")
+        yield from _checks(document, name, mapping(environment))
+        yield from _state(document, written.get("state"), name, mapping(environment))
+    drilled = mapping(written.get("drills")).get("environment")
     if isinstance(drilled, str) and drilled not in environments:
         yield document.fault(
             ("drills", "environment"),
@@ -31,9 +31,9 @@ def faults(document: Document, written: dict[str, Any]) -> Iterator[Fault]:
 
 
 def _checks(document: Document, name: str, environment: dict[str, Any]) -> Iterator[Fault]:
-    known = _mapping(environment.get("checks"))
-    for service, content in _mapping(environment.get("services")).items():
-        named = _mapping(content).get("checks")
+    known = mapping(environment.get("checks"))
+    for service, content in mapping(environment.get("services")).items():
+        named = mapping(content).get("checks")
         for place, check in enumerate(named if isinstance(named, list) else []):
             if isinstance(check, str) and check not in known:
                 yield document.fault(
@@ -49,8 +49,8 @@ def _state(
     if not isinstance(state, str):
         return
     server = server_of(state)
-    for database, content in _mapping(environment.get("databases")).items():
-        dsns = [_mapping(content).get(key) for key in _DSN_KEYS]
+    for database, content in mapping(environment.get("databases")).items():
+        dsns = [mapping(content).get(key) for key in _DSN_KEYS]
         texts = [dsn for dsn in dsns if isinstance(dsn, str)]
         if state in texts or (server is not None and server in map(server_of, texts)):
             yield document.fault(
@@ -60,5 +60,6 @@ def _state(
             )
 
 
-def _mapping(value: object) -> dict[str, Any]:
+def mapping(value: object) -> dict[str, Any]:
+    """The value when it is a mapping, else an empty one: its fault is found elsewhere."""
     return value if isinstance(value, dict) else {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from ruamel.yaml.events import (
 from lastgood.config.fault import Fault, FaultyConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LARGEST_FILE = 256 * 1024
@@ -91,26 +91,21 @@ class Document:
 
     def _walk(self, path: Path_) -> tuple[Path_, Node]:
         node, taken = self.root, list[str | int]()
-        for place, step in enumerate(path):
+        for step in path:
             value = node.value
-            if isinstance(value, dict) and isinstance(step, str):
-                if step in value:
-                    node = value[step]
-                    taken.append(step)
-                elif place == len(path) - 1:
-                    taken.append(step)
-            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            if (isinstance(value, dict) and isinstance(step, str) and step in value) or (isinstance(value, list) and isinstance(step, int) and step < len(value)):
                 node = value[step]
                 taken.append(step)
         return tuple(taken), node
 
-    def fault(self, path: Path_, what: str, mend: str) -> Fault:
-        """A fault at a path."""
+    def fault(self, path: Path_, what: str, mend: str, absent: str = "") -> Fault:
+        """A fault at a path, or of the key that is absent there."""
         taken, node = self._walk(path)
+        steps = [str(step) for step in taken] + ([absent] if absent else [])
         return Fault(
             file=str(self.file),
             line=node.line,
-            field=".".join(str(step) for step in taken),
+            field=".".join(steps),
             what=what,
             mend=mend,
         )

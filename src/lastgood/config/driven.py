@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, cast
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from lastgood.config.base import Strict
+from lastgood.config.base import Strict, naming_known
 from lastgood.config.fault import mistake, suggestion
 from lastgood.config.options import DriverOptions
 from lastgood.config.reading import Reading
@@ -19,7 +26,7 @@ class Driven(Strict):
 
     family: ClassVar[Family]
 
-    driver: str = Field(description="The driver's name.")
+    driver: str = Field(description="The driver's name; a check may be named by its key instead.")
     options: SerializeAsAny[DriverOptions] = Field(
         description="The driver's own options, written beside the common keys."
     )
@@ -70,4 +77,7 @@ class Driven(Strict):
             return keep(cls.family, written, info.context)
         spec = registry.spec(cls.family, info.data["driver"])
         model = cast("type[DriverOptions]", resolve(spec.options))
-        return model.model_validate(written, context=info.context)
+        try:
+            return model.model_validate(written, context=info.context)
+        except ValidationError as error:
+            raise naming_known(error, cls.common_keys()) from None

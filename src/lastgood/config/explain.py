@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lastgood.config.fault import suggestion
@@ -32,11 +33,27 @@ _SAYINGS = {
 }
 
 
-def explain(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    """Each finding as its path, what is wrong and the mend; never the value that was written."""
-    for finding in error.errors(include_url=False, include_input=False):
-        path = tuple(step for step in finding["loc"] if step != "[key]")
-        yield path, *_say(finding["type"], finding["msg"], finding.get("ctx", {}), path)
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What pydantic found; never the value that was written.
+
+    Attributes:
+        absent: the key that should stand at the path and does not.
+    """
+
+    path: tuple[str | int, ...]
+    absent: str
+    what: str
+    mend: str
+
+
+def explain(error: ValidationError) -> Iterator[Finding]:
+    """Each finding in our words."""
+    for found in error.errors(include_url=False, include_input=False):
+        path = tuple(step for step in found["loc"] if step != "[key]")
+        what, mend = _say(found["type"], found["msg"], found.get("ctx", {}), path)
+        absent = str(path[-1]) if found["type"] == "missing" else ""
+        yield Finding(path[:-1] if absent else path, absent, what, mend)
 
 
 def _say(

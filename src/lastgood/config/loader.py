@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -11,11 +12,11 @@ from lastgood.config import cross
 from lastgood.config.choose import choose
 from lastgood.config.document import Document, Node, Path_, read
 from lastgood.config.explain import explain
-from lastgood.config.fault import Fault, FaultyConfigError
+from lastgood.config.fault import FaultyConfigError
 from lastgood.config.model import Environment, Settings, unknown_environment
 from lastgood.config.reading import Reading, Referred
 from lastgood.config.references import expand, has_reference
-from lastgood.config.secret import MASK, maskable
+from lastgood.config.secret import hide, maskable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ def load(
     path: Path,
     registry: DriverRegistry,
     environment: str | None = None,
+    *,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
     """Read the configuration.
@@ -55,7 +57,10 @@ def load_chosen(
     """Read the environment that a command means; gives the settings and its name.
 
     Args:
+        path: the file.
+        registry: the drivers that may be named.
         asked: what `--env` says; see `choose_environment`.
+        environ: where `ENVIRONMENT` and `${NAME}` are looked up.
 
     Raises:
         FaultyConfigError: a ConfigError that lists every fault.
@@ -81,16 +86,16 @@ class _Load:
         self.faults = list(document.faults)
         self.environ = os.environ if environ is None else environ
         self.reading = Reading(file=document.file, registry=registry)
-        self._unfollowed: set[Path_] = set()
-        self._unresolved: set[Path_] = set()
+        # Where a reference is not followed or leads nowhere, the value is not judged.
+        self._excused: set[Path_] = set()
 
     def settings(self, chosen: str | None) -> Settings:
         if not isinstance(self.document.root.value, dict):
             self._add((), "the file is not a mapping", "write `version: 1` and so on")
             raise self._report()
         written: dict[str, Any] = self._plain(self.document.root, (), chosen)
-        environments = written.get("environments")
-        names = tuple(environments) if isinstance(environments, dict) else ()
+        environments = cross.mapping(written.get("environments"))
+        names = tuple(environments)
         if chosen is not None and names and chosen not in names:
             raise unknown_environment(chosen, names)
         self.faults += cross.faults(self.document, written)
@@ -102,9 +107,13 @@ class _Load:
         )
         for name in reading.left_out:
             try:
-                Environment.model_validate(environments.pop(name), context=reading)
+                aside = replace(reading, secrets=set())
+                Environment.model_validate(environments[name], context=aside)
             except ValidationError as error:
                 self._explain(error, ("environments", name))
+        read_ones = {name: environments[name] for name in names if name not in reading.left_out}
+        if read_ones:
+            written["environments"] = read_ones
         try:
             settings = Settings.model_validate(written, context=reading)
         except ValidationError as error:
@@ -118,22 +127,18 @@ class _Load:
         self.faults.append(self.document.fault(path, what, mend))
 
     def _explain(self, error: ValidationError, above: Path_) -> None:
-        for path, what, mend in explain(error):
-            place = self.document.written((*above, *path))
-            excused = self._unfollowed | self._unresolved
-            if not any(place[: len(other)] == other for other in excused):
-                self._add((*above, *path), what, mend)
+        for finding in explain(error):
+            path = (*above, *finding.path)
+            place = self.document.written(path)
+            if not any(place[: len(other)] == other for other in self._excused):
+                self.faults.append(
+                    self.document.fault(path, finding.what, finding.mend, finding.absent)
+                )
 
     def _report(self) -> FaultyConfigError:
-        hidden = sorted(self.reading.secrets, key=len, reverse=True)
+        secrets = self.reading.secrets
         masked = [
-            Fault(
-                file=fault.file,
-                line=fault.line,
-                field=fault.field,
-                what=_masked(fault.what, hidden),
-                mend=_masked(fault.mend, hidden),
-            )
+            replace(fault, what=hide(fault.what, secrets), mend=hide(fault.mend, secrets))
             for fault in dict.fromkeys(self.faults)
         ]
         return FaultyConfigError(self.document.file, masked)
@@ -150,18 +155,12 @@ class _Load:
         inside = path[:1] == ("environments",) and len(path) > 1
         if inside and chosen not in {None, path[1]}:
             if has_reference(value):
-                self._unfollowed.add(path)
+                self._excused.add(path)
             return value
         expansion = expand(value, self.environ, self.document.file.parent)
         for what, mend in expansion.faults:
-            self._unresolved.add(path)
+            self._excused.add(path)
             self._add(path, what, mend)
         for secret in expansion.values:
             self.reading.secrets.update(maskable(secret))
         return Referred(expansion.text) if expansion.values else expansion.text
-
-
-def _masked(text: str, secrets: list[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, MASK)
-    return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
@@ -194,7 +194,7 @@ class Settings(Strict):
     version: Literal[1] = Field(description="Of this format.")
     project: Name = Field(description="The project's name.")
     state: Annotated[StateAddress, StateSchema] = Field(
-        default="sqlite:///.lastgood/state.db",  # type: ignore[assignment] - parsed below
+        default=cast("StateAddress", "sqlite:///.lastgood/state.db"),
         validate_default=True,
         description="Where lastgood keeps its state: sqlite:///PATH or postgresql://...",
     )
@@ -207,7 +207,7 @@ class Settings(Strict):
     _reading: Reading = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature
-        """Keep what the reading found beside the settings: the file, the secrets, what is left out."""
+        """Keep what the reading found beside the settings: file, secrets, what is left out."""
         self._reading = context if isinstance(context, Reading) else Reading(file=Path("/"))
 
     @property

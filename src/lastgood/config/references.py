@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 LARGEST_FILE = 64 * 1024
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
@@ -49,6 +52,8 @@ def expand(text: str, environ: Mapping[str, str], folder: Path) -> Expansion:
     `$${` gives a literal `${`.
 
     Args:
+        text: as it stands in the file.
+        environ: the variables.
         folder: where the relative path of a file reference starts.
     """
     values: list[str] = []

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
@@ -13,7 +12,11 @@ from lastgood.config.fault import nearest
 from lastgood.config.options import DriverOptions
 from lastgood.config.reading import Reading, Referred
 from lastgood.config.secret import Secret, maskable
-from lastgood.ports.spec import DriverRegistry, Family
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lastgood.ports.spec import DriverRegistry, Family
 
 
 class AsWritten(DriverOptions):

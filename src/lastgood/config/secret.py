@@ -10,6 +10,8 @@ from pydantic_core import SchemaSerializer, core_schema
 from lastgood.config.reading import Reading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
 
@@ -112,3 +114,10 @@ def maskable(text: str) -> set[str]:
         password = ""
     found |= {password, unquote(password)}
     return {part for part in found if len(part) >= _SHORTEST}
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """The text with every one of the secrets masked, the longest first."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return text

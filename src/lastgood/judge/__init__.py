@@ -1,1 +1,1 @@
-"""TODO."""
+"""From evidence to a verdict: pure, the time comes in as an argument."""

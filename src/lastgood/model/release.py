@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -88,3 +89,8 @@ class Deployment(Noun, frozen=True, kw_only=True):
 def release_id(service: str, commit: str) -> str:
     """The id of a release within its environment."""
     return f"{service}@{commit[:12]}"
+
+
+def contents(releases: Iterable[Release]) -> dict[str, str]:
+    """For each commit that a rollback made, the release whose tree it carries."""
+    return {r.commit: r.same_tree_as for r in releases if r.same_tree_as is not None}

@@ -1,0 +1,193 @@
+"""Whether the live release is the likely cause of what is seen.
+
+A rollback takes away what a deployment brought; a problem that it did not bring stays. So from
+observations a rollback is advised only when the problem began after the live release was deployed,
+within the policy's time, and a known good release differs from what runs:
+
+- it began earlier: evidence *against* the deployment. Only this turns what a person states.
+- it began too late, or nothing known good differs from what runs: *unlikely*; look at what else
+  changed. An observation alone then comes to "monitor".
+- the ledger does not say what is live since when, or nothing is known good: *not known*. An
+  observation alone then is insufficient evidence.
+
+An attempted fix on top of a bad release must not acquit the bad one: while what runs is not known
+good, every release recorded since the newest known good one counts, not only the live one. After a
+rollback what runs is known good, so only what began after the rollback speaks for going further.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from lastgood.judge.answers import Answer, affected, outage
+from lastgood.judge.tree import Says
+from lastgood.judge.words import clock, duration
+from lastgood.model.release import Standing, contents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from lastgood.judge.case import Case
+    from lastgood.model.release import Release
+
+# A deployment is recorded when it is done, and its faults can show while it is still going on; the
+# runbook's slower deployments take five to eight minutes.
+RECORD_LAG = timedelta(minutes=8)
+
+WENT_LIVE = frozenset({Standing.CANDIDATE, Standing.BAD})
+
+
+class Likely(StrEnum):
+    """How the evidence stands on the deployment as the cause."""
+
+    YES = "likely"
+    AGAINST = "against"
+    UNLIKELY = "unlikely"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cause:
+    """How one service's deployment stands as the cause.
+
+    Attributes:
+        deployed_at: of the release that the problem came with, when it is likely.
+    """
+
+    service: str
+    likely: Likely
+    because: str
+    deployed_at: datetime | None = None
+
+
+def attribute(case: Case) -> tuple[Cause, ...]:
+    """How the deployment of each affected service stands as the cause.
+
+    Affected are the services that failing checks belong to; while none fails and only the share of
+    users tells of a problem, every service may be.
+    """
+    if case.seen is None:
+        return ()
+    services = case.affected_services or tuple(sorted(case.seen.services))
+    return tuple(attribute_service(case, service) for service in services)
+
+
+def attribute_service(case: Case, service: str) -> Cause:
+    """How one service's deployment stands as the cause."""
+    view = case.seen.services.get(service) if case.seen is not None else None
+    if view is None or view.live is None or view.live_since is None:
+        because = f"nobody knows which release of {service} is live since when"
+        return Cause(service=service, likely=Likely.UNKNOWN, because=because)
+    began = beginning(case, service)
+    if began is None:
+        because = f"when {service} began to fail was not seen"
+        return Cause(service=service, likely=Likely.UNKNOWN, because=because)
+    releases = [r for r in case.releases if r.service == service]
+    carried = contents(releases)
+    live = carried.get(view.live, view.live)
+    good = {
+        carried.get(r.commit, r.commit): r for r in releases if r.standing is Standing.KNOWN_GOOD
+    }
+    changes = deployments(live, view.live_since, releases, good)
+    if began[1] < min(changes) - RECORD_LAG:
+        because = (
+            f"{service} began to fail at {clock(began[1])}, "
+            f"before its release was deployed at {clock(min(changes))}"
+        )
+        return Cause(service=service, likely=Likely.AGAINST, because=because)
+    if not good:
+        because = f"no release of {service} is known good"
+        return Cause(service=service, likely=Likely.UNKNOWN, because=because)
+    if set(good) == {live}:
+        because = f"{service} runs its only known good release"
+        return Cause(service=service, likely=Likely.UNLIKELY, because=because)
+    return compare(service, began, changes, case.policy.likely_cause_within_s)
+
+
+def compare(
+    service: str,
+    began: tuple[datetime, datetime],
+    changes: Sequence[datetime],
+    within_s: float,
+) -> Cause:
+    """Whether a problem began within the policy's time after one of the deployments."""
+    earliest, latest = began
+    for at in sorted(changes, reverse=True):
+        if at - RECORD_LAG <= latest and (earliest - at).total_seconds() <= within_s:
+            lag = duration(max(0.0, (latest - at).total_seconds()))
+            because = f"{service} began to fail within {lag} of its deployment"
+            return Cause(service=service, likely=Likely.YES, because=because, deployed_at=at)
+    ran = duration((earliest - max(changes)).total_seconds())
+    because = f"{service} ran for {ran} before it failed"
+    return Cause(service=service, likely=Likely.UNLIKELY, because=because)
+
+
+def beginning(case: Case, service: str) -> tuple[datetime, datetime] | None:
+    """Between when and when the problem of a service began, as far as was seen.
+
+    The newest of its failing checks counts, so that a check that has been broken for days does not
+    acquit a release. A share tells only that it began within its window or before.
+    """
+    since = [
+        health.failing_since
+        for name, health in case.checks_of(service).items()
+        if name in case.failing and health.failing_since is not None
+    ]
+    if since:
+        return max(since), max(since)
+    share = case.share
+    if share is None or not share.failed:
+        return None
+    return share.since or share.at, share.at
+
+
+def deployments(
+    live: str, live_since: datetime, releases: Sequence[Release], good: Mapping[str, Release]
+) -> tuple[datetime, ...]:
+    """When releases went live that the problem may have come with; the live one's time at least."""
+    if not good or live in good:
+        return (live_since,)
+    newest = max(r.recorded_at for r in good.values())
+    later = (
+        r.recorded_at
+        for r in releases
+        if r.standing in WENT_LIVE and newest < r.recorded_at < live_since and not r.same_tree_as
+    )
+    return (live_since, *later)
+
+
+def overall(causes: Sequence[Cause]) -> Likely:
+    """One standing for all affected services: one likely deployment is enough."""
+    stands = {cause.likely for cause in causes}
+    if Likely.YES in stands:
+        return Likely.YES
+    if stands == {Likely.AGAINST}:
+        return Likely.AGAINST
+    return Likely.UNKNOWN if Likely.UNKNOWN in stands or not stands else Likely.UNLIKELY
+
+
+def is_cause(case: Case) -> Answer:
+    """The answer to the tree's last question.
+
+    A person's statement stands unless the evidence speaks against the deployment; an observation
+    has to be attributed.
+    """
+    causes = attribute(case)
+    likely = overall(causes)
+    because = "; ".join(cause.because for cause in causes) or "nothing was seen"
+    if decided_by_statement(case):
+        if likely is Likely.AGAINST:
+            return Answer(says=Says.NO, because=because)
+        return Answer(says=Says.YES, because=f"a person states it; {because}", stated=True)
+    says = {Likely.YES: Says.YES, Likely.UNKNOWN: Says.UNKNOWN}.get(likely, Says.NO)
+    return Answer(says=says, because=because)
+
+
+def decided_by_statement(case: Case) -> bool:
+    """Whether it was a person's word that led to the question of the cause."""
+    out = outage(case)
+    return out.stated if out.says is Says.YES else affected(case).stated

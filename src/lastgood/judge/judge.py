@@ -1,0 +1,153 @@
+"""The verdict: the table is read from the top, each branch taken is kept with its evidence."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lastgood.judge import answers
+from lastgood.judge.case import Case
+from lastgood.judge.cause import RECORD_LAG, Cause, Likely, attribute, is_cause
+from lastgood.judge.evidence import gather
+from lastgood.judge.tree import TREE
+from lastgood.judge.words import duration, percent
+from lastgood.model.verdict import Branch, Decision, Method, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lastgood.judge.answers import Answer
+    from lastgood.model.observation import Observation
+    from lastgood.model.policy import Policy
+    from lastgood.model.release import Release
+    from lastgood.model.statement import Statement
+
+ANSWERS: Mapping[str, Callable[[Case], Answer]] = {
+    "input": answers.known,
+    "security": answers.flag("a security issue", lambda case: case.statement.security),
+    "corruption": answers.flag("corrupted data", lambda case: case.statement.corruption),
+    "data-loss": answers.flag("lost data", lambda case: case.statement.data_loss),
+    "outage": answers.outage,
+    "affected": answers.affected,
+    "outage-runs": answers.outage_runs,
+    "hotfix": answers.hotfix,
+    "cause": is_cause,
+}
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+ADVICE = {
+    Decision.ROLLBACK: "roll back to the last known good release",
+    Decision.HOTFIX: "deploy the hotfix; when its time is over this is judged again",
+    Decision.MONITOR: "monitor closely and keep the rollback prepared",
+    Decision.INSUFFICIENT_EVIDENCE: (
+        "this cannot be told; state what you know, e.g. `lastgood decide --affected 60`"
+    ),
+}
+
+
+def judge(
+    policy: Policy,
+    statement: Statement,
+    observation: Observation | None,
+    releases: Sequence[Release],
+    now: datetime,
+) -> Verdict:
+    """Say what to do, and why. Every combination of inputs has exactly one verdict.
+
+    Args:
+        policy: the thresholds.
+        statement: what a person states; an empty one when nobody said anything.
+        observation: what was seen; None when nothing was looked at.
+        releases: the ledger's releases of the environment, of all services.
+        now: the time of judging.
+    """
+    case = Case(
+        policy=policy, statement=statement, observation=observation, releases=releases, now=now
+    )
+    decision, path = walk(case)
+    causes = attribute(case)
+    likely = tuple(c for c in causes if c.likely is Likely.YES)
+    return Verdict(
+        environment=observation.environment if observation is not None else "",
+        at=now,
+        decision=decision,
+        method=method(case) if decision is not Decision.INSUFFICIENT_EVIDENCE else None,
+        reasons=reasons(case, decision, path, causes),
+        evidence=gather(case),
+        path=path,
+        services=tuple(c.service for c in likely) or case.affected_services,
+        impact_start=impact_start(case, likely),
+    )
+
+
+def walk(case: Case) -> tuple[Decision, tuple[Branch, ...]]:
+    """Read the table from its first row until a decision; rows only lead further down."""
+    policy = case.policy
+    thresholds = {
+        "share": percent(policy.rollback_over_share),
+        "outage": duration(policy.outage_over_s),
+        "hotfix": duration(policy.hotfix_under_s),
+    }
+    path = []
+    end: Decision | str = TREE[0].name
+    for row in TREE:
+        if row.name == end:
+            answer = ANSWERS[row.name](case)
+            question = row.question.format(**thresholds)
+            path.append(Branch(question=question, answer=answer.says, because=answer.because))
+            end = row.leads_to(answer.says)
+    return Decision(end), tuple(path)
+
+
+def method(case: Case) -> Method:
+    """The widest way back that what is known asks for."""
+    stated = case.statement
+    if len(case.affected_services) > 1:
+        return Method.FULL
+    if stated.failed_migration or stated.corruption or stated.data_loss:
+        return Method.DATABASE
+    return Method.CI if stated.failed_deployment else Method.AUTO
+
+
+def reasons(
+    case: Case, decision: Decision, path: Sequence[Branch], causes: Sequence[Cause]
+) -> tuple[str, ...]:
+    """Why, in words: the branch that decided, what speaks beside it, and what to do."""
+    decisive = path[-1]
+    said = [f"{decisive.question} {decisive.answer}: {decisive.because}"]
+    if len(path) > 1:
+        before = path[-2]
+        said.insert(0, f"{before.question} {before.answer}: {before.because}")
+    measured = answers.measured(case)
+    if case.statement.affected is not None and measured is not None:
+        said.append(f"measured: {measured.because}")
+    if case.statement.empty is False and case.healthy:
+        said.append("every check is healthy as seen from here")
+    if case.blind:
+        said.append("this machine reached nothing at all: nothing was observed")
+    said.extend(
+        c.because
+        for c in causes
+        if c.because not in decisive.because and c.likely is not Likely.UNKNOWN
+    )
+    said.append(ADVICE[decision])
+    return tuple(said)
+
+
+def impact_start(case: Case, likely: Sequence[Cause]) -> datetime | None:
+    """When users were first affected, as far as is known.
+
+    Failures that are older than the likely cause belong to something else.
+    """
+    since = [h.failing_since for h in case.failing.values() if h.failing_since is not None]
+    deployed = [c.deployed_at for c in likely if c.deployed_at is not None]
+    if deployed:
+        since = [at for at in since if at >= min(deployed) - RECORD_LAG] or since
+    share = case.share
+    if not since and share is not None and share.failed:
+        since = [share.since or share.at]
+    lasted = case.statement.outage_s
+    if lasted is not None and lasted <= (case.now - BEGINNING).total_seconds():
+        since.append(case.now - timedelta(seconds=lasted))
+    return min(since, default=None)

@@ -1,0 +1,41 @@
+"""How shares, times and intervals are written in reasons."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lastgood.model.signal import Signal
+
+MINUTE = 60
+HOUR = 3600
+
+
+def percent(share: float) -> str:
+    """A share as a percentage, fine enough to tell 50.04 from 50."""
+    return f"{share * 100:.4g} %"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the two largest units that matter."""
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s".removesuffix(" 0 s")
+    return f"{whole // HOUR} h {whole % HOUR // MINUTE} min".removesuffix(" 0 min")
+
+
+def clock(at: datetime) -> str:
+    """A time as people read it in a reason."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def interval(signal: Signal) -> str:
+    """A measured share with its interval, what it rests on and where it was read."""
+    value = "no value" if signal.value is None else percent(signal.value)
+    ends = ""
+    if signal.low is not None and signal.high is not None:
+        ends = f" ({percent(signal.low)} to {percent(signal.high)})"
+    return f"{signal.name} {value}{ends}, n = {signal.n}, {signal.source}"

@@ -81,10 +81,6 @@ class Document:
     root: Node
     faults: list[Fault] = field(default_factory=list)
 
-    def line(self, path: Path_) -> int:
-        """The line of the value at a path, or of the nearest value above it."""
-        return self._walk(path)[1].line
-
     def written(self, path: Path_) -> Path_:
         """The path as the file has it: without the steps that only exist in our models."""
         return self._walk(path)[0]
@@ -92,9 +88,9 @@ class Document:
     def _walk(self, path: Path_) -> tuple[Path_, Node]:
         node, taken = self.root, list[str | int]()
         for step in path:
-            value = node.value
-            if (isinstance(value, dict) and isinstance(step, str) and step in value) or (isinstance(value, list) and isinstance(step, int) and step < len(value)):
-                node = value[step]
+            below = _below(node, step)
+            if below is not None:
+                node = below
                 taken.append(step)
         return tuple(taken), node
 
@@ -299,6 +295,14 @@ class _Builder:
                     Fault(file=str(self.file), line=node.line, field=field, what=what, mend=mend)
                 )
         return entries
+
+
+def _below(node: Node, step: str | int) -> Node | None:
+    if isinstance(node.value, dict) and isinstance(step, str):
+        return node.value.get(step)
+    if isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
+        return node.value[step]
+    return None
 
 
 def _restored(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
@@ -20,6 +19,8 @@ from lastgood.config.secret import Secret
 from lastgood.config.state import StateAddress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from pydantic.fields import FieldInfo
 
     from lastgood.ports.spec import DriverRegistry

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lastgood.model.plan import CommitLine
     from lastgood.ports.action import Action
+
+
+class Ref(NamedTuple):
+    """A ref of ours: the object that it points at, and the text that object carries."""
+
+    object: str
+    text: str
 
 
 class Repository(Protocol):
@@ -82,8 +89,8 @@ class Repository(Protocol):
                 refused (`push-refused`).
         """
 
-    async def read_refs(self, prefix: str) -> dict[str, str]:
-        """The refs below `refs/lastgood/PREFIX` with the text that each one's commit carries."""
+    async def read_refs(self, prefix: str) -> dict[str, Ref]:
+        """The refs that begin with `refs/lastgood/PREFIX`, by their name after `refs/lastgood/`."""
 
     async def write_ref(
         self, name: str, text: str, expected: str | None, action: Action | None = None

@@ -69,7 +69,7 @@ class ReleaseDirectories:
         """Why a release cannot be put live; None when it can."""
         directory = self.releases / name
         if not is_release_name(name):
-            return _problem("odd-name", f"{name[:80]!r} cannot be the name of a release", "")
+            return _problem("odd-name", f"{name[:80]!r} can be no release", self._others())
         if not is_name(name):
             return self._unfinished(directory, "its name says that it is being built")
         try:

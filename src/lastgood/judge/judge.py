@@ -9,7 +9,7 @@ from lastgood.judge import answers
 from lastgood.judge.case import Case
 from lastgood.judge.cause import RECORD_LAG, Cause, Likely, attribute, is_cause
 from lastgood.judge.evidence import gather
-from lastgood.judge.tree import TREE
+from lastgood.judge.tree import TREE, Says
 from lastgood.judge.words import duration, percent
 from lastgood.model.verdict import Branch, Decision, Method, Verdict
 
@@ -113,23 +113,20 @@ def method(case: Case) -> Method:
 def reasons(
     case: Case, decision: Decision, path: Sequence[Branch], causes: Sequence[Cause]
 ) -> tuple[str, ...]:
-    """Why, in words: the branch that decided, what speaks beside it, and what to do."""
-    decisive = path[-1]
-    said = [f"{decisive.question} {decisive.answer}: {decisive.because}"]
-    if len(path) > 1:
-        before = path[-2]
-        said.insert(0, f"{before.question} {before.answer}: {before.because}")
+    """Why, in words: the branches that mattered, what speaks beside them, and what to do."""
+    told = [b for b in path[1:-1] if b.answer != Says.NO] + [path[-1]]
+    said = [f"{b.question} {b.answer}: {b.because}" for b in told]
     measured = answers.measured(case)
     if case.statement.affected is not None and measured is not None:
         said.append(f"measured: {measured.because}")
-    if case.statement.empty is False and case.healthy:
+    if not case.statement.empty and case.healthy:
         said.append("every check is healthy as seen from here")
     if case.blind:
         said.append("this machine reached nothing at all: nothing was observed")
     said.extend(
         c.because
         for c in causes
-        if c.because not in decisive.because and c.likely is not Likely.UNKNOWN
+        if c.because not in path[-1].because and c.likely is not Likely.UNKNOWN
     )
     said.append(ADVICE[decision])
     return tuple(said)

@@ -40,7 +40,8 @@ class Move(Noun, frozen=True, kw_only=True):
         dropped: later commits that go with the move.
         migrations: migrations between the two that stay applied.
         estimate_s: expected seconds.
-        estimate_source: `runs` (median of N runs) or `runbook`.
+        estimate_source: `runs (median of N)`, `runbook`, or `driver` where the runbook knows no
+            such way.
     """
 
     service: str

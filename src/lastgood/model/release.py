@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from lastgood.model.noun import Noun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Standing(StrEnum):

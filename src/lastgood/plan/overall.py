@@ -1,0 +1,79 @@
+"""The warnings that concern the plan as a whole and not one service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lastgood.model.problem import Problem
+from lastgood.model.verdict import Method
+from lastgood.plan import estimates
+from lastgood.plan.steps import longest_path_s
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lastgood.model.plan import Plan
+    from lastgood.model.verdict import Verdict
+    from lastgood.plan.request import PastStep
+
+
+def of_the_whole(
+    plan: Plan, past: Sequence[PastStep], verdict: Verdict | None, *, this_machine_only: bool
+) -> list[Problem]:
+    """What whoever approves the plan must know of it."""
+    found = []
+    slow = longest_path_s(plan.steps, p90_s(plan, past))
+    if not plan.fits_budget:
+        found.append(
+            Problem(
+                code="over-budget",
+                what=f"expected {plan.estimate_s:.0f} s, the budget is {plan.budget_s:.0f} s",
+                mend="keep built releases at hand: the method artifact takes seconds",
+            )
+        )
+    elif slow > plan.budget_s:
+        found.append(
+            Problem(
+                code="tight-budget",
+                what=f"one run in ten takes over {slow:.0f} s, the budget is {plan.budget_s:.0f} s",
+            )
+        )
+    if verdict is not None and verdict.method in (Method.DATABASE, Method.FULL):
+        found.append(
+            Problem(
+                code="code-only",
+                what=f"the verdict names the method {verdict.method.value}; "
+                "this plan rolls back code and touches no database",
+                mend="restore data by hand where it was damaged",
+            )
+        )
+    if plan.moves and any(move.drop is not None for move in plan.moves):
+        found.append(
+            Problem(
+                code="drop-not-held",
+                what="what is dropped is not held: what is built on it goes on without it",
+                mend="hold it when it must not come back: `lastgood hold set`",
+            )
+        )
+    if this_machine_only:
+        found.append(
+            Problem(
+                code="this-machine-only",
+                what="the lock covers this machine only",
+                mend="use PostgreSQL state when several machines may act",
+            )
+        )
+    return found
+
+
+def p90_s(plan: Plan, past: Sequence[PastStep]) -> dict[str, float]:
+    """Each step's seconds on a bad day, by its id."""
+    moves = {move.service: move for move in plan.moves}
+    slow = {}
+    for step in plan.steps:
+        move = moves.get(step.service) if step.service is not None else None
+        if step.kind == "deploy" and move is not None:
+            slow[step.id] = move.estimate_p90_s
+        else:
+            slow[step.id] = estimates.of_step(step.kind, move, past).p90
+    return slow

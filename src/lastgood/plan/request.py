@@ -1,0 +1,71 @@
+"""What is asked for, and what is known of each service: all that a plan is made from."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lastgood.model.noun import Noun
+from lastgood.model.plan import PlanKind
+from lastgood.model.release import Release
+from lastgood.model.route import Route
+from lastgood.model.verdict import Method
+
+
+class PlanRequest(Noun, frozen=True, kw_only=True):
+    """What somebody wants.
+
+    Attributes:
+        services: the services that were named; empty means those with a target, else the verdict's,
+            else all.
+        targets: the full commit to come back to, for services where one was named.
+        method: auto takes the cheapest way that is enough; a named method takes only that.
+        drop: a commit, or `FIRST..LAST`, to take out instead of going back wholly.
+        undoes: the run that an undo puts back.
+    """
+
+    environment: str
+    kind: PlanKind = PlanKind.ROLLBACK
+    services: tuple[str, ...] = ()
+    targets: dict[str, str] = msgspec.field(default_factory=dict)
+    method: Method = Method.AUTO
+    drop: str | None = None
+    reason: str = ""
+    undoes: str | None = None
+
+
+class ServiceFacts(Noun, frozen=True, kw_only=True):
+    """What is known of one service, read from the ledger, its deploy drivers and its checks.
+
+    Attributes:
+        live: the commit that runs; None when nobody can tell.
+        releases: the ledger's releases of this service.
+        routes: what its deploy drivers say of the ways to each target that comes into question.
+        built_on_held: releases that are held because they are built on a held one.
+        shared_key: equal for two services whose moves push to the same branch of the same remote.
+        names_version: one of its checks says which version answers.
+        tells_current: its deploy driver says what runs.
+        every_instance: each instance is asked, not just one address.
+    """
+
+    name: str
+    live: str | None
+    releases: tuple[Release, ...] = ()
+    routes: tuple[Route, ...] = ()
+    built_on_held: tuple[str, ...] = ()
+    shared_key: str | None = None
+    names_version: bool = False
+    tells_current: bool = False
+    every_instance: bool = False
+
+
+class PastStep(Noun, frozen=True, kw_only=True):
+    """How long a step took that really did something (neither failed nor found done).
+
+    Attributes:
+        method: the move's method, for steps that belong to one.
+    """
+
+    kind: str
+    seconds: float
+    service: str | None = None
+    method: Method | None = None

@@ -1,0 +1,115 @@
+"""Choosing where to go back to: the newest known good release, never simply the previous one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lastgood.model.plan import PlanKind
+from lastgood.model.problem import Problem
+from lastgood.model.release import Standing, contents
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lastgood.model.hold import Hold
+    from lastgood.model.release import Release
+    from lastgood.plan.request import PlanRequest, ServiceFacts
+
+
+def candidates(request: PlanRequest, facts: ServiceFacts, holds: Sequence[Hold]) -> list[str]:
+    """The commits that come into question as a service's target, best first.
+
+    A named one is the only one, whatever it is worth (see `objection`). Otherwise the known good
+    releases that are neither held nor what runs already, the newest deployment first. Their routes
+    are what the deploy drivers are asked for. A drop needs no known good release: then what runs
+    stands for the way there.
+    """
+    named = request.targets.get(facts.name)
+    if named is not None:
+        return [named]
+    if request.kind is PlanKind.UNDO:
+        return []
+    carried = contents(facts.releases)
+    live = carried.get(facts.live, facts.live) if facts.live is not None else None
+    good = [
+        release
+        for release in facts.releases
+        if release.standing is Standing.KNOWN_GOOD
+        and objection(facts, release.commit, holds) is None
+        and carried.get(release.commit, release.commit) != live
+    ]
+    found = [r.commit for r in sorted(good, key=lambda r: r.recorded_at, reverse=True)]
+    return [facts.live] if request.drop and facts.live and not found else found
+
+
+def objection(facts: ServiceFacts, commit: str, holds: Sequence[Hold]) -> Problem | None:
+    """Why a release may not be a target, whoever asks; None when it may."""
+    carried = contents(facts.releases)
+    same = {commit, carried.get(commit, commit)}
+    bad = next((r for r in facts.releases if r.commit in same and r.standing is Standing.BAD), None)
+    if bad is not None:
+        return Problem(
+            code="target-bad",
+            what=f"{facts.name} {commit[:12]} is known to be bad: {why(bad)}",
+            mend="choose another release: `lastgood releases list`",
+        )
+    hold = next((h for h in standing_holds(facts.name, holds) if h.commit in same), None)
+    if hold is None and commit not in facts.built_on_held:
+        return None
+    reason = f": {hold.reason}" if hold is not None else ", since it is built on a held one"
+    return Problem(
+        code="target-held",
+        what=f"{facts.name} {commit[:12]} is held{reason}",
+        mend="choose another release, or lift the hold: "
+        "`lastgood hold release --fix COMMIT --reason TEXT`",
+    )
+
+
+def why(release: Release) -> str:
+    """The reason of a release's standing."""
+    return release.evidence.reason if release.evidence is not None else "no reason was recorded"
+
+
+def standing_holds(service: str, holds: Sequence[Hold]) -> list[Hold]:
+    """The holds of a service that nobody lifted."""
+    return [h for h in holds if h.service == service and h.stands]
+
+
+def runs_known_good(facts: ServiceFacts) -> bool:
+    """Whether what runs is known good, or carries the tree of what is."""
+    if facts.live is None:
+        return False
+    carried = contents(facts.releases)
+    same = {facts.live, carried.get(facts.live, facts.live)}
+    return any(r.commit in same and r.standing is Standing.KNOWN_GOOD for r in facts.releases)
+
+
+def came_back(facts: ServiceFacts, holds: Sequence[Hold]) -> bool:
+    """Whether the service runs a known good release after a rollback: there is nothing to do.
+
+    The hold on the release that was left says so. Going further back each time the command is
+    repeated would walk backward through history.
+    """
+    return runs_known_good(facts) and bool(standing_holds(facts.name, holds))
+
+
+def known(facts: ServiceFacts, commit: str) -> Standing:
+    """A commit's standing in the ledger; unknown when the ledger does not have it."""
+    return next((r.standing for r in facts.releases if r.commit == commit), Standing.UNKNOWN)
+
+
+def nothing_known_good(request: PlanRequest, facts: ServiceFacts) -> Problem:
+    """The refusal when there is nowhere to go back to, with the ways to record a place."""
+    if request.kind is PlanKind.UNDO:
+        return Problem(
+            code="undo-unknown",
+            what=f"what ran of {facts.name} before that run was not known",
+            mend=f"name it: `lastgood rollback --to {facts.name}=REVISION`",
+        )
+    return Problem(
+        code="nothing-known-good",
+        what=f"no release of {facts.name} is known good other than what runs",
+        mend="record one: `lastgood releases import`, then `lastgood releases mark COMMIT good "
+        f"--service {facts.name} --reason TEXT`; or name the target: "
+        f"`lastgood rollback --to {facts.name}=REVISION`",
+    )

@@ -54,9 +54,8 @@ def _configuration(layout: Layout) -> dict[str, Any]:
 
 
 def _backend(layout: Layout) -> dict[str, Any]:
-    # A stopping instance answers /health with 503 for longer than the edge's interval, so the
-    # edge has turned away before the port closes; an instance that dies without a word costs a
-    # retry, not a request.
+    # An instance that is to stop answers the edge's next question for its health with 503, and
+    # closes its port only then; one that dies without a word costs a retry, not a request.
     return {
         "match": [{"path": ["/api/*", "/health"]}],
         "handle": [
@@ -65,14 +64,14 @@ def _backend(layout: Layout) -> dict[str, Any]:
                 "upstreams": [{"dial": f"127.0.0.1:{port}"} for port in layout.instance_ports],
                 "load_balancing": {
                     "selection_policy": {"policy": "round_robin"},
-                    "try_duration": "3s",
+                    "try_duration": "5s",
                     "try_interval": "25ms",
                 },
                 "health_checks": {
                     "active": {
-                        "uri": "/health",
+                        "uri": "/health?from=edge",
                         "interval": "50ms",
-                        "timeout": "2s",
+                        "timeout": "5s",
                         "expect_status": 200,
                     },
                     "passive": {"fail_duration": "200ms"},

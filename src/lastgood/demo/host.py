@@ -12,7 +12,6 @@ makes it live on until it is told to stop.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
 import select
@@ -27,23 +26,17 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lastgood.demo import database, edge, instances, remote, supervision
+from lastgood.demo.kinship import adopt_orphans, die_with_parent
 from lastgood.demo.layout import Layout, clean_environment, layout_file
 from lastgood.demo.supervision import Program, Supervisor
 from lastgood.errors import ChildError, LastgoodError, RefusedError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from lastgood.process.guard import descendants, signal_exactly
 
 KEEP = b"keep\n"
 START_LIMIT = 30.0
 STOP_LIMIT = 6.0
-
-# From Linux' <sys/prctl.h>.
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
 
 
 class Host:
@@ -54,7 +47,7 @@ class Host:
         edge_port, first, second = (port.getsockname()[1] for port in self._ports)
         # Not the user's own temporary directory: its path may be too long for a Unix socket, and
         # closed to the unprivileged user of the database.
-        home = Path(tempfile.mkdtemp(prefix="lastgood-", dir="/tmp"))  # noqa: S108 - see above
+        home = Path(tempfile.mkdtemp(prefix="lastgood-", dir="/tmp"))
         home.chmod(0o711)
         self.layout = Layout(root, home, edge_port, (first, second), traffic_rate, traffic_users)
         self._supervisor_pid = 0
@@ -68,7 +61,7 @@ class Host:
         """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop_soon)
-        _adopt_orphans()
+        adopt_orphans()
         layout = self.layout
         layout.make_directories()
         layout.write_restart_command()
@@ -104,12 +97,11 @@ class Host:
         while self._supervisor_pid and time.monotonic() < deadline:
             time.sleep(0.02)
             self._reap()
-        while descendants := _descendants(os.getpid()):
-            for pid in descendants:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        while sys.platform == "linux" and (left := descendants(os.getpid())):
+            for process in left:
+                signal_exactly(process, signal.SIGKILL)
             time.sleep(0.01)
-            self._reap()
+        self._reap()
         remove(self.layout)
         for port in self._ports:
             port.close()
@@ -156,25 +148,18 @@ def _reserved_port() -> socket.socket:
     return reserved
 
 
-def _adopt_orphans() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
 def _spawn(command: list[str], layout: Layout) -> int:
-    def die_with_the_host() -> None:
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-
+    host = os.getpid()
     with layout.log("supervisor").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             command,
             env=clean_environment(),
             cwd=layout.root,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            preexec_fn=die_with_the_host,  # noqa: PLW1509 - this process has one thread
+            # This process has one thread, so nothing can be held by another one in the fork.
+            preexec_fn=lambda: die_with_parent(host, signal.SIGTERM),  # noqa: PLW1509 - see above
         )
     process.returncode = 0  # from here on `_reap` waits for it
     return process.pid
@@ -197,31 +182,6 @@ def _wait_for_edge(layout: Layout) -> None:
                     code="demo-edge",
                 ) from error
             time.sleep(0.02)
-
-
-def _descendants(ancestor: int) -> set[int]:
-    parents = dict(_processes())
-    found: set[int] = set()
-    while more := {pid for pid, up in parents.items() if up in {ancestor, *found}} - found:
-        found |= more
-    return found
-
-
-def _processes() -> Iterator[tuple[int, int]]:
-    """Every process and its parent."""
-    if sys.platform == "linux":
-        for status in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError):  # it ended while we looked
-                # The name in parentheses may hold anything; the state and the parent follow it.
-                parent = status.read_text(errors="replace").rpartition(")")[2].split()[1]
-                yield int(status.parent.name), int(parent)
-    else:
-        table = subprocess.run(
-            ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-        ).stdout
-        for line in table.splitlines():
-            pid, parent = line.split()
-            yield int(pid), int(parent)
 
 
 def remove(layout: Layout) -> None:

@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,14 +23,23 @@ if TYPE_CHECKING:
 START_LIMIT = 15.0
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What an instance says of itself; the status is 0 when nothing answers."""
+
+    status: int
+    process: str
+    body: str
+
+
 def programs(layout: Layout) -> list[Program]:
     """The backend's instances, as the supervisor runs them."""
     return [
         Program(
             name,
-            [sys.executable, "-m", "app.serve"],
-            directory=layout.service("backend") / "current",
-            environment={"PORT": str(port), "DATABASE_URL": layout.database_dsn},
+            [sys.executable, "-P", "-m", "lastgood.demo.server", str(layout.root), str(port)],
+            directory=layout.root,
+            environment={"DATABASE_URL": layout.database_dsn},
             at_once=False,
         )
         for name, port in zip(INSTANCES, layout.instance_ports, strict=True)
@@ -48,10 +58,12 @@ def restart(layout: Layout) -> None:
     supervisor = Supervisor(layout)
     with _one_at_a_time(layout):
         for name, port in zip(INSTANCES, layout.instance_ports, strict=True):
-            supervisor.stop(name)
-            expected = layout.live_commit("backend")
-            supervisor.start(name)
-            _wait_healthy(name, port, expected)
+            before = _ask(port)
+            # A first start and one after a crash begin from nothing.
+            if not (before.status and supervisor.signal(name, "HUP")):
+                supervisor.stop(name)
+                supervisor.start(name)
+            _wait_healthy(layout, name, port, before)
 
 
 @contextmanager
@@ -62,29 +74,36 @@ def _one_at_a_time(layout: Layout) -> Iterator[None]:
         yield
 
 
-def _wait_healthy(name: str, port: int, commit: str | None) -> None:
+def _wait_healthy(layout: Layout, name: str, port: int, before: Answer) -> None:
     deadline = time.monotonic() + START_LIMIT
     while True:
-        status, body = _health(port)
-        if status == http.HTTPStatus.OK and json.loads(body).get("commit") == commit:
+        answer = _ask(port)
+        if (
+            answer.status == http.HTTPStatus.OK
+            and answer.process != before.process
+            # Whatever is live now: a newer deployment may have begun in the meantime.
+            and json.loads(answer.body).get("commit") == layout.live_commit("backend")
+        ):
             return
         if time.monotonic() > deadline:
             raise ChildError(
-                f"{name} is not healthy on {commit}",
-                cause=f"/health answered {status or 'nothing'}: {body[:500]}",
+                f"{name} is not healthy on {layout.live_commit('backend')}",
+                cause=f"/health answered {answer.status or 'nothing'}: {answer.body[:500]}",
+                mend=f"read {layout.log(name)}",
                 code="instance-unhealthy",
             )
         time.sleep(0.02)
 
 
-def _health(port: int) -> tuple[int, str]:
+def _ask(port: int) -> Answer:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", "/health")
         answer = connection.getresponse()
-        return answer.status, answer.read(10_000).decode(errors="replace")
+        body = answer.read(10_000).decode(errors="replace")
+        return Answer(answer.status, answer.headers.get("X-Instance", ""), body)
     except (OSError, http.client.HTTPException) as error:
-        return 0, str(error)
+        return Answer(0, "", str(error))
     finally:
         connection.close()
 

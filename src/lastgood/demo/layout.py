@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import sys
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lastgood.errors import RefusedError
+from lastgood.process.environment import inherited
 
 INSTANCES = ("backend-1", "backend-2")
 SERVICES = ("backend", "frontend")
@@ -177,7 +177,5 @@ def tool(name: str) -> str:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without what a surrounding git, Python or database client left in it."""
-    strange = ("GIT_", "PG", "PYTHON", "COVERAGE_", "PYTEST_", "SUPERVISOR_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
-    return kept | {"PYTHONDONTWRITEBYTECODE": "1"}
+    """The environment of the production's processes: a release directory gains no bytecode."""
+    return inherited({"PYTHONDONTWRITEBYTECODE": "1"})

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 ALREADY_STARTED = 60
 NOT_RUNNING = 70
 
+# The last argument of its calls that start and stop.
+WAITING, WITHOUT_WAITING = True, False
+
 
 @dataclass(frozen=True)
 class Program:
@@ -56,7 +59,7 @@ def write_configuration(layout: Layout, programs: list[Program]) -> list[str]:
         f"logfile={_plain(layout.log('supervisor'))}\nlogfile_maxbytes=0\n"
         f"pidfile={_plain(layout.home / 'supervisor.pid')}\n"
         f"childlogdir={_plain(layout.logs)}" + ("\nuser=root" if is_root() else ""),
-        "[rpcinterface:supervisor]\n"
+        "[rpcinterface:supervisor]",
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
         *(_section(layout, program) for program in programs),
         # One group, so that a shutdown stops everything at the same time.
@@ -77,7 +80,7 @@ def _section(layout: Layout, program: Program) -> str:
         "environment": environment,
         "autostart": str(program.at_once).lower(),
         "autorestart": "true",
-        "startsecs": "0",
+        "startsecs": "1",
         "stopsignal": program.stop_signal,
         "stopwaitsecs": "4",
         "stopasgroup": "true",
@@ -110,7 +113,7 @@ class Supervisor:
             ChildError: it cannot be started, or the supervisor does not answer.
         """
         with contextlib.suppress(_NothingToDo):
-            self._call("supervisor.startProcess", f"production:{program}", False)
+            self._call("supervisor.startProcess", f"production:{program}", WITHOUT_WAITING)
 
     def stop(self, program: str) -> None:
         """Stop a program and wait for its end; one that does not run is left alone.
@@ -119,7 +122,19 @@ class Supervisor:
             ChildError: the supervisor does not answer.
         """
         with contextlib.suppress(_NothingToDo):
-            self._call("supervisor.stopProcess", f"production:{program}", True)
+            self._call("supervisor.stopProcess", f"production:{program}", WAITING)
+
+    def signal(self, program: str, name: str) -> bool:
+        """Send a signal to a program's process; False when it does not run.
+
+        Raises:
+            ChildError: the supervisor does not answer.
+        """
+        try:
+            self._call("supervisor.signalProcess", f"production:{program}", name)
+        except _NothingToDo:
+            return False
+        return True
 
     def pid(self, program: str) -> int:
         """Return the process id of a program, 0 when it does not run."""

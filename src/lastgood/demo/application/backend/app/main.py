@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +11,8 @@ import psycopg
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException
 from fastapi.responses import JSONResponse
 
-from app.database import Database
-from app.fault import Fault
+from .database import Database
+from .fault import Fault
 
 RELEASE = json.loads(Path("release.json").read_text(encoding="utf-8"))
 
@@ -21,15 +20,6 @@ database = Database(os.environ["DATABASE_URL"])
 fault = Fault.read(Path("app/fault.json"))
 fault.crash_at_start()
 
-
-@dataclass
-class Duty:
-    """Whether this instance still takes new requests."""
-
-    leaving: bool = False
-
-
-duty = Duty()
 
 UserHash = Annotated[str, Header(alias="X-User-Hash")]
 
@@ -47,9 +37,7 @@ api = APIRouter(prefix="/api", dependencies=[Depends(strike)])
 async def health() -> JSONResponse:
     """Answer 200 while this instance can serve, which needs the database."""
     cause = ""
-    if duty.leaving:
-        cause = "this instance is being stopped"
-    elif fault.kind == "unhealthy":
+    if fault.kind == "unhealthy":
         cause = "the release is faulty"
     else:
         try:

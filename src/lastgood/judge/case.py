@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lastgood.model.check import Health, HealthState
+from lastgood.model.signal import USERS_AFFECTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from lastgood.model.release import Release
     from lastgood.model.signal import Signal
     from lastgood.model.statement import Statement
-
-USERS_AFFECTED = "users_affected"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,9 @@ from datetime import datetime
 
 from lastgood.model.noun import Noun
 
+USERS_AFFECTED = "users_affected"
+"""The signal that the decision tree's first question is answered from."""
+
 
 class Signal(Noun, frozen=True, kw_only=True):
     """A measured series' newest value.

@@ -13,8 +13,14 @@ if TYPE_CHECKING:
 class SignalSource(Protocol):
     """Measures one share over a window that ends now."""
 
-    async def read(self, now: datetime) -> Signal:
-        """Measure once. Never raises for what the source contains: the signal says its error."""
+    async def read(self, now: datetime, since: datetime | None = None) -> Signal:
+        """Measure once. Never raises for what the source contains: the signal says its error.
+
+        Args:
+            now: the end of the window.
+            since: the window begins no earlier than this: what came before a move says nothing of
+                what came of it.
+        """
 
     async def close(self) -> None:
         """Give back what is held. May be called twice."""

@@ -20,7 +20,8 @@ def faults(document: Document, written: dict[str, Any]) -> Iterator[Fault]:
     environments = mapping(written.get("environments"))
     for name, environment in environments.items():
         yield from _checks(document, name, mapping(environment))
-        yield from _state(document, written.get("state"), name, mapping(environment))
+        for database, content in mapping(mapping(environment).get("databases")).items():
+            yield from _state(document, written.get("state"), name, database, mapping(content))
     drilled = mapping(written.get("drills")).get("environment")
     if isinstance(drilled, str) and drilled not in environments:
         yield document.fault(
@@ -44,15 +45,16 @@ def _checks(document: Document, name: str, environment: dict[str, Any]) -> Itera
 
 
 def _state(
-    document: Document, state: object, name: str, environment: dict[str, Any]
+    document: Document, state: object, name: str, database: str, content: dict[str, Any]
 ) -> Iterator[Fault]:
-    if not isinstance(state, str):
-        return
-    server = server_of(state)
-    for database, content in mapping(environment.get("databases")).items():
-        dsns = [mapping(content).get(key) for key in _DSN_KEYS]
-        texts = [dsn for dsn in dsns if isinstance(dsn, str)]
-        if state in texts or (server is not None and server in map(server_of, texts)):
+    """Compare what is meant, and what is written: the reference of the two may be the same one."""
+    server = server_of(state) if isinstance(state, str) else None
+    written = document.scalar(("state",))
+    above = ("environments", name, "databases", database)
+    for key in _DSN_KEYS:
+        dsn = content.get(key)
+        same_text = isinstance(dsn, str) and written == document.scalar((*above, key))
+        if same_text or (server and isinstance(dsn, str) and server == server_of(dsn)):
             yield document.fault(
                 ("state",),
                 f"the state is in the database {database} of {name}, which is rolled back",

@@ -85,6 +85,11 @@ class Document:
         """The path as the file has it: without the steps that only exist in our models."""
         return self._walk(path)[0]
 
+    def scalar(self, path: Path_) -> Scalar:
+        """The value at a path as it is written, references unfollowed; None for anything else."""
+        taken, node = self._walk(path)
+        return None if taken != path or isinstance(node.value, dict | list) else node.value
+
     def _walk(self, path: Path_) -> tuple[Path_, Node]:
         node, taken = self.root, list[str | int]()
         for step in path:
@@ -140,10 +145,10 @@ def _fault(
 
 def _text(file: Path) -> str:
     try:
+        # Asked before it is opened: opening a pipe that nobody writes to would hang.
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise FaultyConfigError(file, [_fault(file, 0, "this is no plain file", "name a file")])
         with file.open("rb") as handle:
-            if not stat.S_ISREG(file.stat().st_mode):
-                mend = "name a file"
-                raise FaultyConfigError(file, [_fault(file, 0, "this is not a plain file", mend)])
             content = handle.read(LARGEST_FILE + 1)
     except OSError as error:
         what = f"the file cannot be read: {error.strerror}"

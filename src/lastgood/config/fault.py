@@ -49,7 +49,7 @@ class FaultyConfigError(ConfigError):
     """
 
     def __init__(self, file: Path, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(faults, key=lambda fault: fault.line))
+        self.faults = tuple(sorted(faults, key=lambda fault: (fault.line, fault.field)))
         count = "a fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
         lines = "\n".join(f"  {fault}" for fault in self.faults)
         super().__init__(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema
 
 from lastgood.config.fault import mistake
 from lastgood.config.reading import Reading, Referred
@@ -62,7 +62,7 @@ def _argv(words: Any) -> Any:  # noqa: ANN401 - whatever was written
                 "a reference in a command would show in the process list",
                 "take it out: the command reads the variable or the file itself",
             )
-        if words and (not isinstance(words[0], str) or not words[0].strip()):
+        if not words or not isinstance(words[0], str) or not words[0].strip():
             raise mistake("the command names no program", mend)
         return tuple(str(word) if type(word) in {int, float} else word for word in words)
     return words
@@ -81,5 +81,5 @@ Url = Annotated[
 ]
 """An http or https address."""
 
-Argv = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_argv)]
+Argv = Annotated[tuple[str, ...], BeforeValidator(_argv)]
 """A command as program and arguments; it runs in the configuration file's folder, without shell."""

@@ -95,7 +95,7 @@ class Instances(Strict):
 class Service(Strict):
     """One deployable part of the environment."""
 
-    deploy: Annotated[tuple[Deploy, ...], Field(min_length=1)] = Field(
+    deploy: tuple[Deploy, ...] = Field(
         description="How releases are put live: one way, or a list of ways, cheapest first."
     )
     checks: tuple[str, ...] = Field((), description="Names of the checks that show its health.")
@@ -110,6 +110,8 @@ class Service(Strict):
     @field_validator("deploy", mode="before")
     @classmethod
     def _as_list(cls, written: Any) -> Any:  # noqa: ANN401 - whatever was written
+        if written == []:
+            raise mistake("this is empty", "write a mapping with `driver`, or a list of them")
         return [written] if isinstance(written, dict) else written
 
 

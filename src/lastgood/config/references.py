@@ -94,7 +94,7 @@ def _from_file(name: str, folder: Path) -> str:
     mend = "write the secret into it and let this user read it"
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise UnresolvedError(f"{path} is not a plain file", "name a file")
+            raise UnresolvedError(f"{path} is no plain file", "name a file")
         with path.open("rb") as handle:
             content = handle.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:

@@ -23,7 +23,7 @@ class StateAddress(BaseModel):
     Attributes:
         url: with everything that is needed to connect; a SQLite path is absolute.
         path: the SQLite file; None for PostgreSQL.
-        shown: the address without user, password and parameters.
+        server: `host:port/name` of PostgreSQL; None for SQLite.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -31,7 +31,12 @@ class StateAddress(BaseModel):
     kind: Literal["sqlite", "postgresql"]
     url: Secret
     path: Path | None = None
-    shown: str
+    server: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The address without user, password and parameters."""
+        return f"postgresql://{self.server}" if self.server else f"sqlite:///{self.path}"
 
     def __str__(self) -> str:
         return self.shown
@@ -50,16 +55,14 @@ class StateAddress(BaseModel):
         if server is None:
             raise mistake("the state's address is neither sqlite:/// nor postgresql://", _MEND)
         host, port, name = server
-        shown = f"postgresql://{host}:{port}/{name}"
-        return {"kind": "postgresql", "url": written, "shown": shown}
+        return {"kind": "postgresql", "url": written, "server": f"{host}:{port}/{name}"}
 
 
 def _sqlite(name: str, folder: Path) -> dict[str, object]:
     if not name or name.endswith("/") or "?" in name or "\0" in name or ":memory:" in name:
         raise mistake("the state's address names no file that lasts", _MEND)
     path = Path(os.path.normpath(folder / name))
-    url = f"sqlite:///{path}"
-    return {"kind": "sqlite", "url": Secret(url), "path": path, "shown": url}
+    return {"kind": "sqlite", "url": Secret(f"sqlite:///{path}"), "path": path}
 
 
 def server_of(dsn: str) -> tuple[str, int, str] | None:

@@ -1,0 +1,42 @@
+# noqa: INP001 - a script, not a package
+"""Make what docs/ derives from the code anew: the schema and the tables of the configuration.
+
+`--check` changes nothing and exits 1 when something is not current.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from lastgood.app.registry import registry
+from lastgood.config.reference import renew
+from lastgood.config.schema import schema_text
+
+FOLDER = Path(__file__).parent
+
+
+def main() -> int:
+    """Write both files, or compare them."""
+    drivers = registry()
+    page = FOLDER / "configuration.md"
+    wanted = {
+        FOLDER / "lastgood.schema.json": schema_text(drivers),
+        page: renew(page.read_text(encoding="utf-8"), drivers),
+    }
+    stale = [
+        file
+        for file, text in wanted.items()
+        if not file.exists() or file.read_text(encoding="utf-8") != text
+    ]
+    if "--check" not in sys.argv:
+        for file in stale:
+            file.write_text(wanted[file], encoding="utf-8")
+        return 0
+    for file in stale:
+        sys.stderr.write(f"{file} is not current; renew it with: make schema\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

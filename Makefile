@@ -20,6 +20,9 @@ check: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python -m bench
 
+schema: .venv/.dev
+	$(BIN)/python docs/renew.py
+
 lock: .venv/.dev
 	$(BIN)/python requirements/lock.py
 

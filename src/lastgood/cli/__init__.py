@@ -1,1 +1,1 @@
-"""TODO."""
+"""The door from the shell: parse, call the app, render; no decisions."""

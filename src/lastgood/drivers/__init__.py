@@ -1,1 +1,1 @@
-"""TODO."""
+"""Drivers: what knows one kind of other side each; independent of each other."""

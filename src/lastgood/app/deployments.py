@@ -1,0 +1,77 @@
+"""A deployment is recorded, and its release begins to soak."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from lastgood.app.project import now
+from lastgood.app.submitting import wake
+from lastgood.config import config_hash
+from lastgood.errors import UsageError
+from lastgood.model.release import Standing
+from lastgood.model.watch import WatchKind
+
+if TYPE_CHECKING:
+    from lastgood.app.project import Project
+    from lastgood.model.release import Deployment
+
+
+def record_deployment(
+    project: Project,
+    service: str,
+    commit: str,
+    *,
+    by: str,
+    source: str,
+    artifact: str | None = None,
+) -> Deployment:
+    """Write that a release went live; a runner watches it through its stability period.
+
+    A release whose standing is known already keeps it: a known good one need not soak again, a bad
+    one is not made better by being deployed.
+
+    Raises:
+        UsageError: there is no such service.
+    """
+    if service not in project.environment.services:
+        raise UsageError(
+            f"there is no service {service!r} in {project.name}",
+            mend=f"name one of: {', '.join(project.environment.services)}",
+            code="unknown-service",
+        )
+    state, at = project.state, now()
+    with state.transaction():
+        deployment = state.ledger.record_deployment(
+            project.name,
+            service,
+            commit,
+            at=at,
+            by=by,
+            source=source,
+            artifact=artifact,
+            config_hash=config_hash(project.settings),
+        )
+        state.watches.supersede(project.name, WatchKind.SOAK, service)
+        release = state.ledger.release(project.name, service, commit)
+        soaks = release is not None and release.standing in {Standing.CANDIDATE, Standing.UNKNOWN}
+        if soaks:
+            state.watches.add(
+                project.name,
+                WatchKind.SOAK,
+                commit,
+                since=at,
+                until=at + timedelta(seconds=project.environment.stability),
+                service=service,
+            )
+        state.events.append(
+            "deployment.recorded",
+            by,
+            f"{service} {commit[:12]} was deployed",
+            at=at,
+            environment=project.name,
+            data={"service": service, "commit": commit, "source": source},
+        )
+    if soaks:
+        wake(project)
+    return deployment

@@ -1,0 +1,142 @@
+"""The gate: may this commit be deployed? What cannot be known is answered with no."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lastgood.app.holding import holds_in_refs
+from lastgood.errors import LastgoodError, RefusedError, StateError
+from lastgood.model.noun import Noun
+from lastgood.model.release import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lastgood.app.project import Project
+    from lastgood.app.wiring import Drivers
+    from lastgood.model.hold import Hold
+    from lastgood.ports.repository import Repository
+
+
+class GateAnswer(Noun, frozen=True, kw_only=True):
+    """Why a commit may pass.
+
+    Attributes:
+        commit: the full commit, where a repository could resolve it.
+        holds: how many standing holds it was compared with.
+        reason: in words.
+    """
+
+    commit: str
+    holds: int
+    reason: str
+
+
+async def gate(project: Project, drivers: Drivers, revision: str, service: str = "") -> GateAnswer:
+    """Let a commit pass, or refuse it.
+
+    A held commit and all its descendants are refused, except a commit that carries a known good
+    tree, and the commit that `hold release --fix` named with all that is built on it.
+
+    Raises:
+        RefusedError: it is held (`held`), or the state cannot be read (`state-unreadable`).
+    """
+    services = [service] if service else list(project.environment.services)
+    if service and service not in project.environment.services:
+        raise RefusedError(
+            f"there is no service {service!r}",
+            mend=f"name one of: {', '.join(project.environment.services)}",
+            code="unknown-service",
+        )
+    seen = 0
+    commit = revision
+    for name in services:
+        repository = drivers.repositories.get(name)
+        holds = await _standing(project, repository, name)
+        seen += len(holds)
+        if not holds:
+            continue
+        if repository is not None:
+            await repository.refresh()
+            commit = await repository.resolve(revision)
+        for hold in holds:
+            await _pass(project, repository, commit, hold)
+    reason = "nothing is held" if not seen else "it is not built on a held release"
+    return GateAnswer(commit=commit, holds=seen, reason=reason)
+
+
+async def _standing(
+    project: Project, repository: Repository | None, service: str
+) -> Sequence[Hold]:
+    """The standing holds that the ledger and the repository's refs know; either may be absent."""
+    known: dict[str, Hold] = {}
+    troubles: list[LastgoodError] = []
+    try:
+        known |= {h.commit: h for h in project.existing_state.holds.standing(project.name, service)}
+    except StateError as error:
+        troubles.append(error)
+    if repository is not None:
+        try:
+            published = await holds_in_refs(repository, project.name)
+            known |= {hold.commit: hold for hold in published if hold.service == service}
+        except LastgoodError as error:
+            troubles.append(error)
+    places = 1 + (repository is not None)
+    if len(troubles) == places or (troubles and repository is not None and not known):
+        worst = troubles[-1]
+        raise RefusedError(
+            "it is not known what is held",
+            cause=str(worst),
+            mend=worst.mend or "make the state readable here, then ask again",
+            code="state-unreadable",
+        )
+    return [hold for hold in known.values() if hold.stands]
+
+
+async def _pass(project: Project, repository: Repository | None, commit: str, hold: Hold) -> None:
+    """Raises RefusedError when this hold forbids the commit."""
+    if repository is None:
+        forbidden = _same_name(commit, hold.commit)
+    elif not await repository.descends(commit, hold.commit):
+        forbidden = False
+    else:
+        fixed = hold.fix is not None and await repository.descends(commit, hold.fix)
+        forbidden = not (fixed or await _known_good_tree(project, repository, commit, hold.service))
+    if forbidden:
+        built_on = "" if _same_name(commit, hold.commit) else f" (built on {hold.commit[:12]})"
+        raise RefusedError(
+            f"{commit[:12]} is held{built_on}",
+            cause=f"{hold.service} was rolled back from it: {hold.reason}",
+            mend=f"deploy a fix and name it: lastgood hold release --service {hold.service} "
+            "--fix COMMIT --reason TEXT",
+            code="held",
+        )
+
+
+def _same_name(one: str, other: str) -> bool:
+    """Whether two commit names mean the same, one of them perhaps shortened."""
+    shortest = 7
+    return one == other or (
+        min(len(one), len(other)) >= shortest and (one.startswith(other) or other.startswith(one))
+    )
+
+
+async def _known_good_tree(
+    project: Project, repository: Repository, commit: str, service: str
+) -> bool:
+    try:
+        releases = project.existing_state.ledger.releases(project.name, service)
+    except StateError:
+        return False
+    paths = project.service_paths(service)
+    for release in releases:
+        if release.standing is not Standing.KNOWN_GOOD:
+            continue
+        if release.commit == commit:
+            return True
+        try:
+            if await repository.same_content(commit, release.commit, paths):
+                return True
+        except RefusedError:
+            continue  # a release of another repository, or one that was pruned there
+    return False

@@ -1,0 +1,143 @@
+"""Holds: in the ledger and, where a repository is configured, as refs that every machine sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lastgood.app.project import now, operator
+from lastgood.errors import LastgoodError, RefusedError
+from lastgood.model.hold import Hold
+from lastgood.model.noun import from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lastgood.app.project import Project
+    from lastgood.app.wiring import Drivers
+    from lastgood.ports.action import Action
+    from lastgood.ports.repository import Repository
+
+
+def hold_ref(environment: str, service: str, commit: str) -> str:
+    """Where a hold lives below `refs/lastgood/`."""
+    return f"{environment}/hold/{service}/{commit}"
+
+
+class HoldKeeper:
+    """Sets and lifts holds in both places; the ledger first, since it is ours."""
+
+    def __init__(self, project: Project, drivers: Drivers, run: str | None = None) -> None:
+        self._project = project
+        self._drivers = drivers
+        self._run = run
+
+    async def is_held(self, service: str, commit: str) -> bool:
+        """Whether the ledger holds exactly this release."""
+        return self.find(service, commit) is not None
+
+    def find(self, service: str, commit: str) -> Hold | None:
+        """The hold that stands on exactly this release."""
+        standing = self._project.state.holds.standing(self._project.name, service)
+        return next((hold for hold in standing if hold.commit == commit), None)
+
+    async def hold(
+        self, service: str, commit: str, reason: str, action: Action | None = None
+    ) -> str:
+        """Set a hold; gives a warning when the repository could not be told."""
+        if action is not None:
+            action.fence()
+        state, name = self._project.state, self._project.name
+        with state.transaction():
+            hold = state.holds.set(
+                name, service, commit, reason=reason, by=operator(), at=now(), run=self._run
+            )
+            state.events.append(
+                "hold.set", operator(), f"{service} {commit[:12]} is held: {reason}",
+                at=now(), environment=name, run=self._run,
+                data={"service": service, "commit": commit},
+            )  # fmt: skip
+        return await self._publish(service, hold, action)
+
+    async def lift(
+        self, service: str, commit: str, reason: str, action: Action | None = None
+    ) -> str:
+        """Lift a hold; gives a warning when the repository could not be told."""
+        hold = self.find(service, commit)
+        if hold is None:
+            return ""
+        if action is not None:
+            action.fence()
+        state, name = self._project.state, self._project.name
+        with state.transaction():
+            state.holds.lift(hold.id, by=operator(), reason=reason, at=now())
+            state.events.append(
+                "hold.lifted", operator(), f"{service} {commit[:12]} is no longer held: {reason}",
+                at=now(), environment=name, run=self._run,
+                data={"service": service, "commit": commit},
+            )  # fmt: skip
+        repository = self._drivers.repositories.get(service)
+        if repository is None:
+            return ""
+        try:
+            await _drop_ref(repository, hold_ref(name, service, commit), action)
+        except LastgoodError as error:
+            return f"the repository still shows the hold: {error}"
+        return ""
+
+    async def allow_fix(self, service: str, commit: str, fix: str, reason: str) -> str:
+        """Let the fix, and what is built on it, through a hold that goes on standing.
+
+        Raises:
+            RefusedError: the release is not held (code `not-held`).
+        """
+        hold = self.find(service, commit)
+        if hold is None:
+            raise RefusedError(
+                f"{service} {commit[:12]} is not held",
+                mend="see: lastgood hold show",
+                code="not-held",
+            )
+        state, name = self._project.state, self._project.name
+        with state.transaction():
+            state.holds.allow_fix(hold.id, fix, by=operator(), reason=reason, at=now())
+            state.events.append(
+                "hold.fix-named", operator(),
+                f"{service}: {fix[:12]} may be deployed over {commit[:12]}: {reason}",
+                at=now(), environment=name, data={"service": service, "fix": fix},
+            )  # fmt: skip
+        fixed = self.find(service, commit)
+        return await self._publish(service, fixed, None) if fixed else ""
+
+    async def _publish(self, service: str, hold: Hold, action: Action | None) -> str:
+        repository = self._drivers.repositories.get(service)
+        if repository is None:
+            return ""
+        name = hold_ref(self._project.name, service, hold.commit)
+        try:
+            present = await _object_of(repository, name)
+            await repository.write_ref(name, to_json(hold), present, action)
+        except LastgoodError as error:
+            return f"the hold is not in the repository: {error}"
+        return ""
+
+
+async def holds_in_refs(repository: Repository, environment: str) -> Sequence[Hold]:
+    """The holds that the repository shows.
+
+    Raises:
+        RemoteError: it cannot be read.
+        StateError: one of them is not readable.
+    """
+    refs = await repository.read_refs(f"{environment}/hold/")
+    return [from_json(ref.text, Hold) for ref in refs.values()]
+
+
+async def _object_of(repository: Repository, name: str) -> str | None:
+    refs = await repository.read_refs(name)
+    return next((ref.object for ref in refs.values()), None)
+
+
+async def _drop_ref(repository: Repository, name: str, action: Action | None) -> None:
+    present = await _object_of(repository, name)
+    if present is not None:
+        await repository.delete_ref(name, present, action)

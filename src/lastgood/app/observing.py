@@ -1,0 +1,68 @@
+"""Seeing an environment through its drivers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lastgood.observe.observer import Observer
+from lastgood.observe.watched import Instances, WatchedCheck, WatchedService
+
+if TYPE_CHECKING:
+    from lastgood.app.project import Project
+    from lastgood.app.wiring import Drivers
+    from lastgood.model.observation import Observation
+    from lastgood.model.release import Deployment
+    from lastgood.ports.deploy import Deployer
+
+
+def observer(project: Project, drivers: Drivers) -> Observer:
+    """An observer of the environment; the drivers stay their owner's to close."""
+    environment = project.environment
+    checks = [
+        WatchedCheck(
+            name=name,
+            check=drivers.checks[name],
+            thresholds=drivers.thresholds[name],
+            every_s=check.every,
+            hurried_s=check.during_rollback,
+            timeout_s=check.timeout,
+        )
+        for name, check in environment.checks.items()
+    ]
+    services = []
+    for name, service in environment.services.items():
+        told = service.instances
+        services.append(
+            WatchedService(
+                name=name,
+                deployer=telling(drivers.deployers[name]),
+                checks=service.checks,
+                instances=Instances(
+                    urls=told.urls, command=told.command or (), toolbox=drivers.toolboxes[name]
+                )
+                if told
+                else None,
+            )
+        )
+    return Observer(
+        environment=project.name, checks=checks, signals=drivers.signals, services=services
+    )
+
+
+def telling(deployers: tuple[Deployer, ...]) -> Deployer | None:
+    """The first deploy driver that can tell what runs."""
+    return next((deployer for deployer in deployers if deployer.tells_current), None)
+
+
+def recorded(project: Project) -> dict[str, Deployment]:
+    """The newest deployment of each service in the ledger."""
+    found = {
+        service: project.state.ledger.live(project.name, service)
+        for service in project.environment.services
+    }
+    return {service: deployment for service, deployment in found.items() if deployment}
+
+
+async def observe(project: Project, drivers: Drivers) -> Observation:
+    """Look from cold until each check has a standing."""
+    return await observer(project, drivers).settle(recorded(project))

@@ -1,0 +1,217 @@
+"""Gathering what a plan is made from: targets resolved, drivers surveyed, history read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lastgood.app.project import now
+from lastgood.app.request import EVERY
+from lastgood.config import config_hash
+from lastgood.errors import LastgoodError, RefusedError
+from lastgood.model.plan import PlanKind
+from lastgood.model.verdict import Decision, Method
+from lastgood.plan.planner import make_plan
+from lastgood.plan.request import PastStep, PlanRequest, ServiceFacts
+from lastgood.plan.target import candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lastgood.app.project import Project
+    from lastgood.app.request import Request
+    from lastgood.app.wiring import Drivers
+    from lastgood.model.hold import Hold
+    from lastgood.model.observation import Observation, ServiceView
+    from lastgood.model.plan import Plan
+    from lastgood.model.route import Route
+    from lastgood.model.verdict import Verdict
+    from lastgood.ports.deploy import Deployer
+
+MOST_CANDIDATES = 5
+"""How many known good releases are surveyed until one can still be deployed."""
+
+
+async def plan(
+    project: Project,
+    drivers: Drivers,
+    request: Request,
+    observation: Observation,
+    verdict: Verdict | None,
+) -> Plan:
+    """Make the plan, changing nothing.
+
+    Raises:
+        RefusedError: a named revision is unknown.
+        RemoteError: no deploy driver of a service could be asked.
+    """
+    state, environment = project.state, project.name
+    undone = state.journal.run(request.undoes).plan if request.undoes else None
+    holds = state.holds.standing(environment)
+    wanted = PlanRequest(
+        environment=environment,
+        kind=request.kind,
+        services=request.services,
+        targets=await _targets(drivers, request),
+        method=request.method,
+        drop=request.drop,
+        reason=request.reason,
+        undoes=request.undoes,
+    )
+    if undone is not None:
+        origins = {m.service: m.origin for m in undone.moves if m.origin is not None}
+        wanted = msgspec.structs.replace(wanted, targets=origins)
+    facts = [
+        await _facts(project, drivers, wanted, observation.services[service], holds)
+        for service in project.environment.services
+    ]
+    past = [
+        PastStep(
+            kind=d.kind, seconds=d.seconds, service=d.service,
+            method=Method(d.method) if d.method else None,
+        )
+        for d in state.journal.durations(environment)
+    ]  # fmt: skip
+    advised = verdict if verdict and verdict.decision is Decision.ROLLBACK else None
+    return make_plan(
+        wanted,
+        services=facts,
+        budget_s=project.environment.budget,
+        now=now(),
+        holds=holds,
+        past=past,
+        verdict=advised,
+        undone=undone,
+        this_machine_only=not drivers.repositories,
+        config_hash=config_hash(project.settings),
+    )
+
+
+async def _targets(drivers: Drivers, request: Request) -> dict[str, str]:
+    """The full commit for each service that has a named revision."""
+    targets = {}
+    unknown: RefusedError | None = None
+    meant = request.services or tuple(drivers.deployers)
+    for service in meant:
+        revision = request.to.get(service, request.to.get(EVERY))
+        if revision is None:
+            continue
+        try:
+            targets[service] = await _resolve(drivers.deployers[service], revision)
+        except RefusedError as error:
+            if request.services or service in request.to:
+                raise
+            unknown = error  # the revision may be another service's
+    if unknown is not None and not targets:
+        raise unknown
+    return targets
+
+
+async def _resolve(deployers: Sequence[Deployer], revision: str) -> str:
+    first: LastgoodError | None = None
+    for deployer in deployers:
+        try:
+            return await deployer.resolve(revision)
+        except LastgoodError as error:
+            first = first or error
+    if first is None:
+        raise RefusedError(f"nothing can tell what {revision!r} is", code="unknown-revision")
+    raise first
+
+
+async def _facts(
+    project: Project,
+    drivers: Drivers,
+    wanted: PlanRequest,
+    view: ServiceView,
+    holds: Sequence[Hold],
+) -> ServiceFacts:
+    service = project.environment.services[view.name]
+    deployers = drivers.deployers[view.name]
+    repository = drivers.repositories.get(view.name)
+    facts = ServiceFacts(
+        name=view.name,
+        live=running(view),
+        releases=tuple(project.state.ledger.releases(project.name, view.name)),
+        shared_key=repository.shared_key if repository else None,
+        names_version=any(drivers.checks[name].names_version for name in service.checks),
+        tells_current=any(deployer.tells_current for deployer in deployers),
+        every_instance=service.instances is not None,
+    )
+    facts = msgspec.structs.replace(
+        facts, built_on_held=await _built_on_held(drivers, facts, holds)
+    )
+    meant = not wanted.services or view.name in wanted.services
+    if wanted.targets:
+        meant = view.name in wanted.targets
+    if not meant:
+        return facts
+    return msgspec.structs.replace(facts, routes=await _routes(deployers, wanted, facts, holds))
+
+
+def running(view: ServiceView) -> str | None:
+    """What runs: by the deploy driver, else by what answers with one voice, else by the ledger."""
+    if view.live is not None:
+        return view.live
+    voices = {version for version in view.answering.values() if version}
+    return voices.pop() if len(voices) == 1 else view.recorded
+
+
+async def _built_on_held(
+    drivers: Drivers, facts: ServiceFacts, holds: Sequence[Hold]
+) -> tuple[str, ...]:
+    """The releases that are built on a held one, where a repository can tell."""
+    repository = drivers.repositories.get(facts.name)
+    held = [hold.commit for hold in holds if hold.service == facts.name and hold.stands]
+    if repository is None or not held:
+        return ()
+    found = []
+    for release in facts.releases:
+        if release.same_tree_as is not None:
+            continue  # its tree is known: what a rollback made
+        for commit in held:
+            try:
+                built_on = await repository.descends(release.commit, commit)
+            except RefusedError:
+                built_on = False  # one of them is not in the repository
+            if built_on:
+                found.append(release.commit)
+    return tuple(dict.fromkeys(found))
+
+
+async def _routes(
+    deployers: Sequence[Deployer], wanted: PlanRequest, facts: ServiceFacts, holds: Sequence[Hold]
+) -> tuple[Route, ...]:
+    """What the drivers say of each candidate, until one can be reached."""
+    routes: list[Route] = []
+    for commit in candidates(wanted, facts, holds)[:MOST_CANDIDATES]:
+        surveyed = await _survey(deployers, commit, facts.live, wanted.drop)
+        routes += surveyed
+        asked = (wanted.method, Method.AUTO)
+        fits = [
+            r
+            for r in surveyed
+            if not r.problems and (Method.AUTO in asked[:1] or r.method is asked[0])
+        ]
+        if fits and wanted.kind is PlanKind.ROLLBACK:
+            break
+    return tuple(routes)
+
+
+async def _survey(
+    deployers: Sequence[Deployer], target: str, origin: str | None, drop: str | None
+) -> list[Route]:
+    """Every driver's routes; one that cannot be asked is left out unless all are."""
+    routes: list[Route] = []
+    troubles: list[LastgoodError] = []
+    for index, deployer in enumerate(deployers):
+        try:
+            surveyed = await deployer.survey(target, origin, drop)
+        except LastgoodError as error:
+            troubles.append(error)
+        else:
+            routes += [msgspec.structs.replace(route, index=index) for route in surveyed]
+    if troubles and not routes:
+        raise troubles[0]
+    return routes

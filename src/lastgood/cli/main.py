@@ -1,0 +1,67 @@
+"""From argument list to exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import typer
+
+from lastgood.cli.group import LazyGroup
+from lastgood.cli.session import error_text
+from lastgood.errors import ExitCode, LastgoodError, UsageError
+
+app = typer.Typer(
+    cls=LazyGroup,
+    name="lastgood",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Bring production back to its last known good state, and prove it.",
+    epilog="lastgood rollback goes back; lastgood plan shows beforehand what it would do.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Bring production back to its last known good state, and prove it."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command; every error becomes a text or a JSON document, and an exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in given
+    try:
+        result = typer.main.get_command(app)(given, prog_name="lastgood", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("interrupted\n")
+        return ExitCode.INTERRUPTED
+    except typer.TyperException as usage:
+        return _fail(_misused(usage), as_json=as_json)
+    except LastgoodError as error:
+        return _fail(error, as_json=as_json)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.GOOD
+    return result if isinstance(result, int) else ExitCode.GOOD
+
+
+def _misused(usage: typer.TyperException) -> UsageError:
+    """What Typer says of a wrong command line, as an error of ours."""
+    context = getattr(usage, "ctx", None)
+    message = usage.format_message() if hasattr(usage, "format_message") else str(usage)
+    return UsageError(
+        message, mend=f"see: {context.command_path if context else 'lastgood'} --help"
+    )
+
+
+def _fail(error: LastgoodError, *, as_json: bool) -> int:
+    if as_json:
+        from lastgood.report.documents import error_document  # noqa: PLC0415 - errors only
+
+        sys.stdout.write(json.dumps(error_document(error), indent=2) + "\n")
+    sys.stderr.write(f"lastgood: {error_text(error)}\n")
+    return int(error.exit_code)

@@ -1,0 +1,53 @@
+"""`lastgood rollback`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from lastgood.cli.doing import Going, carry_through
+from lastgood.cli.session import Session, command
+from lastgood.errors import ExitCode, UsageError
+from lastgood.model.verdict import Method
+
+app = typer.Typer()
+
+TO_HELP = "The release to go back to: REVISION, or SERVICE=REVISION; else the last known good."
+
+
+@command(app)
+def rollback(
+    session: Session,
+    to: Annotated[list[str] | None, typer.Option("--to", help=TO_HELP)] = None,
+    drop: Annotated[
+        str | None, typer.Option("--drop", help="Take out this commit, or FIRST..LAST, only.")
+    ] = None,
+    service: Annotated[
+        list[str] | None, typer.Option("--service", help="Only this service; may be repeated.")
+    ] = None,
+    method: Annotated[Method, typer.Option("--method", help="The way back.")] = Method.AUTO,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
+    take_over: Annotated[
+        str | None, typer.Option("--take-over", help="Take the lock from this run.")
+    ] = None,
+    confirm: Annotated[
+        str | None, typer.Option("--confirm", help="The environment's name: go on unasked.")
+    ] = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan, change nothing.")
+    ] = False,
+) -> ExitCode:
+    """Go back to the last known good release, and prove it."""
+    from lastgood.app.request import rollback_request  # noqa: PLC0415 - only when it runs
+
+    if drop and to:
+        raise UsageError("--to and --drop exclude each other", mend="give one of them")
+    request = rollback_request(
+        session.project, to=to or [], drop=drop, services=service or [], method=method,
+        reason=reason,
+    )  # fmt: skip
+    going = Going(confirm=confirm, dry_run=dry_run, take_over=take_over)
+    return asyncio.run(carry_through(session, request, going))

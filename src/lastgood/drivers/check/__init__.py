@@ -1,0 +1,1 @@
+"""Checks: one look at one address, by driver."""

@@ -1,0 +1,1 @@
+"""Signals: measured shares, by driver."""

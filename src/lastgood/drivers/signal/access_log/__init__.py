@@ -1,0 +1,1 @@
+"""The signal driver `access-log`."""

@@ -1,0 +1,31 @@
+"""`python -m lastgood.runner`: started by a command with the runner's lock in its hands."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from lastgood.app.running import Work
+
+
+def main() -> None:
+    """Work until idle."""
+    parser = argparse.ArgumentParser(prog="lastgood.runner")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--env", required=True)
+    parser.add_argument("--linger", type=float, default=1.0)
+    parser.add_argument("--lock-fd", type=int, required=True)
+    given = parser.parse_args()
+    # Children must not keep the lock alive when this process is gone.
+    os.set_inheritable(given.lock_fd, False)  # noqa: FBT003 - positional only
+    # The terminal's hang-up and Ctrl-C are not for a process that outlives the terminal.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    asyncio.run(Work(given.config, given.env, given.lock_fd).until_idle(given.linger))
+
+
+if __name__ == "__main__":
+    main()

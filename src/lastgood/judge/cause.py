@@ -188,6 +188,6 @@ def is_cause(case: Case) -> Answer:
 
 
 def decided_by_statement(case: Case) -> bool:
-    """Whether it was a person's word that led to the question of the cause."""
-    out = outage(case)
-    return out.stated if out.says is Says.YES else affected(case).stated
+    """Whether a person's word is enough to come to the question of the cause."""
+    words = (outage(case), affected(case))
+    return any(answer.stated and answer.says is Says.YES for answer in words)

@@ -343,13 +343,14 @@ async def test_bad_certificates(
         assert words in result.error
 
 
-async def test_http_where_tls_is_expected(
+async def test_http_where_tls_is_expected_and_the_other_way_round(
     server: HostileServer, tls_server: HostileServer, toolbox: Toolbox
 ) -> None:
-    plain = await probed(toolbox, url=server.url().replace("http:", "https:"))
-    assert not plain.ok
+    plain = await probed(toolbox, url=server.url().replace("http:", "https:"), timeout=0.5)
+    assert plain.error == "no whole answer in 0.5 s"
     wrapped = await probed(toolbox, url=tls_server.url().replace("https:", "http:"))
     assert not wrapped.ok
+    assert wrapped.error is not None
 
 
 async def test_missing_roots_are_a_result(

@@ -203,7 +203,7 @@ class HttpCheck:
 
 
 class _Response(aiohttp.ClientResponse):
-    """Reads the certificate's end, and ends what was to be closed, while the connection is known."""
+    """Reads the certificate, and ends what was to be closed, while the connection is known."""
 
     tls_expires_at: datetime | None = None
 

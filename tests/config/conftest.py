@@ -34,6 +34,7 @@ class HttpOptions(DriverOptions):
     url: Url = Field(description="The address.")
     expect: Expectation = Field(default_factory=Expectation, description="What must hold.")
     token: Secret | None = Field(None, description="Sent along.")
+    timeout: Interval = Field(2.0, description="A look that takes longer has failed.")
 
 
 class CommandOptions(DriverOptions):

@@ -78,6 +78,19 @@ def test_options_are_typed_by_the_driver_that_the_key_names(read: Reader, tmp_pa
     assert settings.folder == tmp_path
 
 
+def test_a_common_key_that_the_driver_reads_too_is_given_to_both(read: Reader) -> None:
+    settings = read("environments: {p: {checks: {c: {url: http://a/, timeout: 9s}}}}\n")
+
+    check = settings.environment("p").checks["c"]
+    assert (check.timeout, check.options.model_dump()["timeout"]) == (9, 9)
+
+    with pytest.raises(FaultyConfigError) as error:
+        read("environments: {p: {checks: {c: {url: http://a/, timeout: x}}}}\n")
+    assert faults(error) == [
+        (3, "environments.p.checks.c.timeout", "'x' is not a duration"),
+    ]
+
+
 def test_a_list_of_ways_keeps_its_order(read: Reader) -> None:
     settings = read(
         "environments: {live: {services: {web: {deploy: [{driver: releases, path: a},"

@@ -18,11 +18,14 @@ from lastgood.config.fault import mistake, suggestion
 from lastgood.config.options import DriverOptions
 from lastgood.config.reading import Reading
 from lastgood.config.reserved import keep, named_by
-from lastgood.ports.spec import Family, resolve
+from lastgood.ports.spec import DriverRegistry, Family, resolve
 
 
 class Driven(Strict):
-    """Written flat: `{driver: NAME, ...common keys, ...the driver's options}`."""
+    """Written flat: `{driver: NAME, ...common keys, ...the driver's options}`.
+
+    A common key that the driver's options name too (a check's `timeout`) is given to both.
+    """
 
     family: ClassVar[Family]
 
@@ -43,17 +46,29 @@ class Driven(Strict):
             return data
         own = {key: value for key, value in data.items() if key in cls.common_keys()}
         options = {key: value for key, value in data.items() if key not in own}
-        if "driver" not in own and isinstance(info.context, Reading):
-            keys = named_by(cls.family, info.context.registry)
-            named = [key for key in keys if key in options]
-            if len(named) > 1:
-                raise mistake(
-                    f"{' and '.join(named)} each name a driver",
-                    "keep one of them, or say which by `driver:`",
-                )
-            if named:
-                own["driver"] = keys[named[0]]
+        if isinstance(info.context, Reading):
+            registry = info.context.registry
+            if "driver" not in own:
+                own |= cls._named_by_key(options, registry)
+            if own.get("driver") in registry.names(cls.family):
+                model = cls._model(own["driver"], registry)
+                options |= {key: own[key] for key in own if key in model.known_keys()}
         return {**own, "options": options}
+
+    @classmethod
+    def _named_by_key(cls, options: dict[str, Any], registry: DriverRegistry) -> dict[str, str]:
+        keys = named_by(cls.family, registry)
+        named = [key for key in keys if key in options]
+        if len(named) > 1:
+            raise mistake(
+                f"{' and '.join(named)} each name a driver",
+                "keep one of them, or say which by `driver:`",
+            )
+        return {"driver": keys[named[0]]} if named else {}
+
+    @classmethod
+    def _model(cls, driver: str, registry: DriverRegistry) -> type[DriverOptions]:
+        return cast("type[DriverOptions]", resolve(registry.spec(cls.family, driver).options))
 
     @field_validator("driver")
     @classmethod
@@ -75,8 +90,7 @@ class Driven(Strict):
         registry = info.context.registry
         if not registry.names(cls.family):
             return keep(cls.family, written, info.context)
-        spec = registry.spec(cls.family, info.data["driver"])
-        model = cast("type[DriverOptions]", resolve(spec.options))
+        model = cls._model(info.data["driver"], registry)
         try:
             return model.model_validate(written, context=info.context)
         except ValidationError as error:

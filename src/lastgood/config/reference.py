@@ -19,7 +19,7 @@ from lastgood.config.secret import Secret
 from lastgood.config.state import StateAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from pydantic.fields import FieldInfo
 
@@ -51,12 +51,12 @@ def renew(page: str, registry: DriverRegistry) -> str:
     return _DRIVERS.sub(drivers, _TABLE.sub(fields, page))
 
 
-def table(part: type[Strict]) -> str:
-    """The Markdown table of a model's keys."""
+def table(part: type[Strict], told: Collection[str] = ()) -> str:
+    """The Markdown table of a model's keys, without those that are told elsewhere."""
     rows = [
         f"| `{info.alias or name}` | {_kind(info)} | {_default(info)} | {_one_line(info)} |\n"
         for name, info in part.model_fields.items()
-        if not (issubclass(part, Driven) and name == "options")
+        if name not in told and not (issubclass(part, Driven) and name == "options")
     ]
     return "| key | value | default | meaning |\n|---|---|---|---|\n" + "".join(rows)
 
@@ -68,7 +68,7 @@ def _drivers(kind: type[Driven], registry: DriverRegistry) -> Iterator[str]:
     for name in names:
         summary = registry.spec(kind.family, name).summary
         options = options_of(kind, name, registry)
-        yield f"\n#### `{name}`\n\n{_capital(summary)}.\n\n{table(options)}"
+        yield f"\n#### `{name}`\n\n{_capital(summary)}.\n\n{table(options, kind.common_keys())}"
         for inner in _inner(options):
             yield f"\nIn `{inner[0]}`:\n\n{table(inner[1])}"
 

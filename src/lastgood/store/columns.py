@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+import msgspec
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
@@ -41,7 +42,7 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else moment(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002, D102 - given by SQLAlchemy
-        return None if value is None else datetime.fromisoformat(value)
+        return None if value is None else msgspec.convert(value, datetime)
 
 
 class Words(TypeDecorator[str]):
@@ -68,7 +69,7 @@ class Choice(TypeDecorator[E], Generic[E]):
         return None if value is None else self.kind(value).value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> E | None:  # noqa: ANN401, ARG002, D102 - given by SQLAlchemy
-        return None if value is None else self.kind(value)
+        return None if value is None else msgspec.convert(value, self.kind)
 
 
 class Document(TypeDecorator[Any]):

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 2_000
 LONGEST_DATA = 8_000
 
+# Made once: building a statement costs more than running it.
+_ADD = insert(events)
+_MOVE_END = update(chain)
+_KEPT_END = select(chain.c.count, chain.c.hash)
+_NEWEST = select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
+
 
 class Events:
     """What happened, in order, without a gap."""
@@ -70,8 +76,8 @@ class Events:
             )
             event = msgspec.structs.replace(event, hash=event_hash(event))
             values = {field: getattr(event, field) for field in event.__struct_fields__}
-            connection.execute(insert(events).values(values))
-            connection.execute(update(chain).values(count=event.seq, hash=event.hash))
+            connection.execute(_ADD, values)
+            connection.execute(_MOVE_END, {"count": event.seq, "hash": event.hash})
             return event
 
     def list(
@@ -122,10 +128,8 @@ def _end(connection: Connection) -> tuple[int, str]:
     the event goes behind the later of the two: nothing that happened is lost, and `verify` still
     shows the damage.
     """
-    kept = connection.execute(select(chain.c.count, chain.c.hash)).first()
-    newest = connection.execute(
-        select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
-    ).first()
+    kept = connection.execute(_KEPT_END).first()
+    newest = connection.execute(_NEWEST).first()
     ends = [(int(row[0]), str(row[1])) for row in (kept, newest) if row is not None]
     return max(ends, key=lambda end: end[0], default=(0, GENESIS))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -89,7 +89,7 @@ def _space(path: Path, fault: _Fault) -> str:
     if fault.mend is not _SPACE:
         return ""
     try:
-        free = shutil.disk_usage(path.parent).free
+        room = os.statvfs(path.parent)
     except OSError:
         return ""
-    return f"; {free // _MEGABYTE:,} MB are free there"
+    return f"; {room.f_bavail * room.f_frsize // _MEGABYTE:,} MB are free there"

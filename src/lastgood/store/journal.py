@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, func, insert, literal, select, update
+from sqlalchemy import Connection, Update, and_, bindparam, func, insert, select, update
 
 from lastgood.errors import RefusedError, StateError
 from lastgood.model.run import Outcome, Run, RunState, StepOutcome, StepRecord, StepState
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 _SUGGESTED = 3
 _REMEMBERED = 200
 _PROGRESS = {StepState.WAITING, StepState.RUNNING}
+
+# Made once: building a statement costs more than running it.
+_THE_STEP = and_(steps.c.run == bindparam("of_run"), steps.c.step == bindparam("of_step"))
+_STEP = select(steps).where(_THE_STEP)
+_UPDATE_STEP = update(steps).where(_THE_STEP, steps.c.outcome.is_(None))
+_START_STEP = _UPDATE_STEP.values(
+    started_at=func.coalesce(steps.c.started_at, bindparam("at", type_=Moment()))
+)
 
 
 class Duration(NamedTuple):
@@ -158,16 +166,8 @@ class Journal:
 
         The time of the first start is kept: a step's seconds count from there.
         """
-        return self._update_step(
-            run_id,
-            step,
-            {
-                "state": StepState.RUNNING,
-                "attempt": attempt,
-                "started_at": func.coalesce(steps.c.started_at, literal(at, Moment())),
-                "touched_at": at,
-            },
-        )
+        values = {"state": StepState.RUNNING, "attempt": attempt, "touched_at": at, "at": at}
+        return self._update_step(run_id, step, values, _START_STEP)
 
     def note_step(self, run_id: str, step: str, text: str) -> StepRecord:
         """Write what is going on; a step with an outcome stays as it is."""
@@ -230,14 +230,12 @@ class Journal:
             connection.execute(update(runs).where(runs.c.id == run_id, is_open).values(values))
             return _run(connection, run_id)
 
-    def _update_step(self, run_id: str, step: str, values: dict[str, Any]) -> StepRecord:
+    def _update_step(
+        self, run_id: str, step: str, values: dict[str, Any], statement: Update = _UPDATE_STEP
+    ) -> StepRecord:
         """Change a step without an outcome. Gives the step as it then stands."""
         with self._database.write() as connection:
-            connection.execute(
-                update(steps)
-                .where(steps.c.run == run_id, steps.c.step == step, steps.c.outcome.is_(None))
-                .values(values)
-            )
+            connection.execute(statement, {"of_run": run_id, "of_step": step, **values})
             return _step(connection, run_id, step)
 
 
@@ -257,8 +255,7 @@ def _run(connection: Connection, run_id: str) -> Run:
 
 
 def _step(connection: Connection, run_id: str, step: str) -> StepRecord:
-    query = select(steps).where(steps.c.run == run_id, steps.c.step == step)
-    row = connection.execute(query).first()
+    row = connection.execute(_STEP, {"of_run": run_id, "of_step": step}).first()
     if row is None:
         raise StateError(
             f"run {run_id} has no step {step} in its journal",

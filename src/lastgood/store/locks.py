@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from lastgood.errors import RefusedError, StaleLeaseError
 from lastgood.model.lock import Lease, Lock
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection
+
+# Made once, since it runs before every side effect.
+_OF_ENVIRONMENT = select(locks).where(locks.c.environment == bindparam("of"))
 
 
 class Locks:
@@ -98,7 +101,7 @@ class Locks:
 
 
 def _get(connection: Connection, environment: str) -> Lock:
-    row = connection.execute(select(locks).where(locks.c.environment == environment)).first()
+    row = connection.execute(_OF_ENVIRONMENT, {"of": environment}).first()
     return noun_of(Lock, row) if row else Lock(environment=environment, epoch=0)
 
 

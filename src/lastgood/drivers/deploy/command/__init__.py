@@ -1,0 +1,1 @@
+"""Any deploy tool, by its own commands."""

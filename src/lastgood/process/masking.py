@@ -15,11 +15,15 @@ MASK = "***"
 # Masking `dev` or `test` would garble every message and protect nothing.
 SHORTEST = 6
 
+# None may run over the start of another: else a million starts would take a day.
 _SEQUENCES = re.compile(
     r"""
-      (?:\x1b\[|\x9b)[0-?]*+[\ -/]*+[@-~]                                     # colours, cursor
-    | (?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*+(?:\x07|\x9c|\x1b\\)  # titles, links
-    | \x1b[\ -/]*+[0-~]                                                        # all the others
+    # Colours, movements of the cursor.
+      (?:\x1b\[|\x9b)[0-?]*+[\ -/]*+[@-~]
+    # Titles, links, whatever has an end of its own.
+    | (?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*+(?:\x07|\x9c|\x1b\\)
+    # All the others.
+    | \x1b[\ -/]*+[0-~]
     """,
     re.VERBOSE,
 )

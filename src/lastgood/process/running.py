@@ -43,11 +43,6 @@ class Order:
     stdin: bytes | None
     check: bool
 
-    @property
-    def program(self) -> str:
-        """Its name, as people know it."""
-        return harmless(Path(self.argv[0]).name)
-
 
 class Child(Protocol):
     """A child that runs."""
@@ -148,7 +143,7 @@ def not_started(order: Order, error: OSError | ValueError, masker: Masker) -> Ch
         cause = f"No such directory: {order.cwd}"
         mend = "create the directory, or name another one in lastgood.yaml"
     elif isinstance(error, FileNotFoundError):
-        mend = f"install {order.program}, or add its directory to PATH"
+        mend = f"install {_program(order, masker)}, or add its directory to PATH"
     elif isinstance(error, PermissionError):
         mend = f"make it executable: chmod +x {shlex.quote(order.argv[0])}"
     return ChildError(
@@ -175,10 +170,15 @@ def _timed_out(order: Order, pipes: Pipes, masker: Masker) -> ChildError:
     return ChildError(
         f"`{_shown(order, masker)}` did not end within {order.timeout:g} s and was killed",
         cause=last or "it printed no error",
-        mend=f"see what {order.program} waits for; nothing it started is still running",
+        mend=f"see what {_program(order, masker)} waits for; nothing it started is still running",
         code="child-timeout",
         retryable=True,
     )
+
+
+def _program(order: Order, masker: Masker) -> str:
+    # Masked first: a part of a secret that looks like a path would not be known again.
+    return harmless(Path(masker.mask(order.argv[0])).name)
 
 
 def _shown(order: Order, masker: Masker) -> str:

@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lastgood.app.project import now
+from lastgood.app.releases import known_service, resolve
 from lastgood.app.submitting import wake
 from lastgood.config import config_hash
-from lastgood.errors import UsageError
+from lastgood.errors import LastgoodError
 from lastgood.model.release import Standing
 from lastgood.model.watch import WatchKind
 
@@ -34,12 +35,7 @@ def record_deployment(
     Raises:
         UsageError: there is no such service.
     """
-    if service not in project.environment.services:
-        raise UsageError(
-            f"there is no service {service!r} in {project.name}",
-            mend=f"name one of: {', '.join(project.environment.services)}",
-            code="unknown-service",
-        )
+    known_service(project, service)
     state, at = project.state, now()
     with state.transaction():
         deployment = state.ledger.record_deployment(
@@ -75,3 +71,16 @@ def record_deployment(
     if soaks:
         wake(project)
     return deployment
+
+
+async def recorded_commit(project: Project, service: str, commit: str) -> str:
+    """The full commit of what is to be recorded; as it was written when nothing can resolve it.
+
+    A deployment that happened is recorded even when the git host is down.
+    """
+    known_service(project, service)
+    try:
+        async with project.drivers() as drivers:
+            return await resolve(drivers, service, commit)
+    except LastgoodError:
+        return commit

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lastgood.app.holding import HoldKeeper
+from lastgood.app.lockrefs import free_lock_refs, take_lock_refs
 from lastgood.app.project import now
 from lastgood.app.settling import settle
-from lastgood.engine.direct.engine import DirectEngine
+from lastgood.config import config_hash
+from lastgood.engine.direct.engine import DirectEngine, end_children
+from lastgood.errors import StepError
 from lastgood.execute.handlers.deploy import DeployHandler
 from lastgood.execute.handlers.hold import HoldHandler, UnholdHandler
 from lastgood.execute.handlers.precheck import PrecheckHandler
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from lastgood.app.wiring import Drivers
     from lastgood.execute.step import Handler
     from lastgood.model.run import Run
+    from lastgood.ports.action import Action
+
+TAKEN_AWAY = ("taken-over", "unlocked")
+"""Codes of runs whose lock was taken from them: what they left is ended before anything begins."""
 
 
 async def execute(project: Project, drivers: Drivers, run: Run, prover: Prover) -> Run:
@@ -29,15 +36,29 @@ async def execute(project: Project, drivers: Drivers, run: Run, prover: Prover) 
         StateError: the state cannot be written; the run stays open where it stands.
     """
     handlers = _handlers(project, drivers, run, prover)
+    for former in project.state.journal.runs(run.environment):
+        if former.code in TAKEN_AWAY:
+            await end_children(project.state, former.id, project.masker)
     engine = DirectEngine(project.state, run, handlers, project.masker, now)
     outcomes = await engine.carry_out()
-    return settle(
+    ended = settle(
         project.state,
         run,
         outcomes,
         newest_proof=prover.newest,
         stability_s=project.environment.stability,
     )
+    for warning in await free_lock_refs(project, drivers, run.id):
+        note(project, run, "lock.ref-left", warning)
+    return ended
+
+
+def note(project: Project, run: Run, kind: str, text: str) -> None:
+    """Write a warning into the run's timeline."""
+    project.state.events.append(
+        kind, "lastgood", text,
+        at=now(), environment=run.environment, incident=run.incident, run=run.id,
+    )  # fmt: skip
 
 
 def _handlers(project: Project, drivers: Drivers, run: Run, prover: Prover) -> dict[str, Handler]:
@@ -45,8 +66,20 @@ def _handlers(project: Project, drivers: Drivers, run: Run, prover: Prover) -> d
     chosen = {move.service: drivers.deployers[move.service][move.route] for move in plan.moves}
     keeper = HoldKeeper(project, drivers, run.id)
     prove = ProveHandler(prover.look, cadence_s=prover.cadence_s)
+
+    async def lock(action: Action) -> None:
+        if plan.config_hash != config_hash(project.settings):
+            raise StepError(
+                "the configuration was changed after the plan was approved",
+                mend="give the command again: the new plan is made from the new configuration",
+                code="config-changed",
+            )
+        action.fence()
+        for warning in await take_lock_refs(project, drivers, run):
+            note(project, run, "lock.ref-missing", warning)
+
     return {
-        "precheck": PrecheckHandler(plan, chosen),
+        "precheck": PrecheckHandler(plan, chosen, lock),
         "hold": HoldHandler(keeper),
         "unhold": UnholdHandler(keeper),
         "deploy": DeployHandler(plan, chosen),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lastgood.app.project import now
+from lastgood.errors import RefusedError
 from lastgood.model.noun import to_json
 from lastgood.model.report import Report
 from lastgood.model.watch import WatchKind
@@ -50,3 +51,19 @@ def report(project: Project, run_id: str) -> Path:
     path = folder / f"{run_id}.md"
     write_private(path, markdown(made))
     return path
+
+
+def newest_run(project: Project) -> str:
+    """The id of the newest run.
+
+    Raises:
+        RefusedError: nothing ever ran here (`no-runs`).
+    """
+    runs = project.state.journal.runs(project.name, limit=1)
+    if not runs:
+        raise RefusedError(
+            f"nothing has run in {project.name} yet",
+            mend="see what would: lastgood plan",
+            code="no-runs",
+        )
+    return runs[0].id

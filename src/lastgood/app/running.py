@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import traceback
 from datetime import timedelta
@@ -61,6 +62,14 @@ class Work:
         while True:
             self._begin()
             await asyncio.sleep(CADENCE_S)
+
+    async def put_down(self) -> None:
+        """Stop all tasks where they stand: their runs stay open, their children are ended."""
+        for task in self._tasks.values():
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+        os.close(self._lock)
 
     def _begin(self) -> None:
         """Forget finished tasks; begin what is open and not begun."""
@@ -137,3 +146,26 @@ async def wait_for_lock(folder: Path) -> int:
     while (descriptor := take_runner_lock(folder)) is None:  # noqa: ASYNC110 - no event tells it
         await asyncio.sleep(0.5)
     return descriptor
+
+
+async def serve(project: Project) -> None:
+    """Work until SIGTERM or SIGINT, in the place of the runner that a command would start."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    folder = project.state.folder  # made when it was not there
+    taking = asyncio.create_task(wait_for_lock(folder))
+    stopping = asyncio.create_task(stopped.wait())
+    await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if stopping.done():
+        taking.cancel()
+        return
+    work = Work(project.settings.file, project.name, taking.result())
+    working = asyncio.create_task(work.forever())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    working.cancel()
+    await asyncio.wait({working})
+    await work.put_down()
+    if not working.cancelled():
+        working.result()

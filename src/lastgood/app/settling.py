@@ -74,6 +74,8 @@ def judge_outcomes(outcomes: Mapping[str, StepOutcome]) -> tuple[Outcome, str]:
     if states <= {StepState.DONE}:
         return Outcome.RECOVERED, "proven"
     failed = [o for o in outcomes.values() if o.state is StepState.FAILED]
+    if outcomes.get("precheck") in failed:
+        return Outcome.REFUSED, outcomes["precheck"].code
     if StepState.CANCELLED in states and not failed:
         return Outcome.CANCELLED, "cancelled"
     return Outcome.FAILED, next((o.code for o in failed if o.code), "failed")

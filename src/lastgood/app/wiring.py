@@ -89,9 +89,7 @@ def wire(settings: Settings, name: str, state: Path, masker: Masker) -> Drivers:
 
 def _wire_checks(environment: Environment, maker: _Maker, drivers: Drivers) -> None:
     for name, check in environment.checks.items():
-        # The time limit is a common key: the configuration reads it, the driver keeps it.
-        options = check.options.model_copy(update={"timeout": check.timeout})
-        made = maker.make("check", check.driver, options, name)
+        made = maker.make("check", check.driver, check.options, name)
         drivers.checks[name] = cast("Check", made)
         drivers.thresholds[name] = Thresholds(
             fail_after=check.fail_after, recover_after=check.recover_after

@@ -16,29 +16,35 @@ app = typer.Typer()
 
 TO_HELP = "The release to go back to: REVISION, or SERVICE=REVISION; else the last known good."
 
+ToOption = Annotated[list[str] | None, typer.Option("--to", help=TO_HELP)]
+DropOption = Annotated[
+    str | None, typer.Option("--drop", help="Take out this commit, or FIRST..LAST, only.")
+]
+ServiceOption = Annotated[
+    list[str] | None, typer.Option("--service", help="Only this service; may be repeated.")
+]
+MethodOption = Annotated[Method, typer.Option("--method", help="The way back.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
+ConfirmOption = Annotated[
+    str | None, typer.Option("--confirm", help="The environment's name: go on unasked.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan, change nothing.")]
+
 
 @command(app)
 def rollback(
     session: Session,
-    to: Annotated[list[str] | None, typer.Option("--to", help=TO_HELP)] = None,
-    drop: Annotated[
-        str | None, typer.Option("--drop", help="Take out this commit, or FIRST..LAST, only.")
-    ] = None,
-    service: Annotated[
-        list[str] | None, typer.Option("--service", help="Only this service; may be repeated.")
-    ] = None,
-    method: Annotated[Method, typer.Option("--method", help="The way back.")] = Method.AUTO,
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
+    to: ToOption = None,
+    drop: DropOption = None,
+    service: ServiceOption = None,
+    method: MethodOption = Method.AUTO,
+    reason: ReasonOption = "",
     take_over: Annotated[
         str | None, typer.Option("--take-over", help="Take the lock from this run.")
     ] = None,
-    confirm: Annotated[
-        str | None, typer.Option("--confirm", help="The environment's name: go on unasked.")
-    ] = None,
+    confirm: ConfirmOption = None,
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the plan, change nothing.")
-    ] = False,
+    dry_run: DryRunOption = False,
 ) -> ExitCode:
     """Go back to the last known good release, and prove it."""
     from lastgood.app.request import rollback_request  # noqa: PLC0415 - only when it runs

@@ -29,6 +29,22 @@ LEASE_CADENCE_S = 0.2
 CANCELLED = StepOutcome(state=StepState.CANCELLED, code="cancelled", error="stopped on request")
 
 
+def step_children(state: State, run: str, step: str, masker: Masker) -> GuardedChildren:
+    """The children of one step: one guard's folder and tag, whichever process asks."""
+    return GuardedChildren(state.folder / "guards", f"{run}.{step}", masker)
+
+
+async def end_children(state: State, run: str, masker: Masker) -> None:
+    """End whatever a run's begun steps left behind; returns when nothing of it is alive.
+
+    Raises:
+        ChildError: something does not die (`child-alive`).
+    """
+    for record in state.journal.steps(run):
+        if record.started_at is not None:
+            await step_children(state, run, record.step, masker).clear()
+
+
 class RunJournal:
     """One run's lines in the store's journal."""
 
@@ -105,7 +121,7 @@ class DirectEngine:
             return self._journal.finish(act.step.id, act.outcome)
         if self._cancelled:
             return self._journal.finish(act.step.id, CANCELLED)
-        children = self._children(act)
+        children = step_children(self._state, self._run.id, act.step.id, self._masker)
         # A step is not run again before its former guard, and all below it, is gone.
         await children.clear()
         acting = asyncio.create_task(self._perform(act, children))
@@ -129,11 +145,16 @@ class DirectEngine:
             check_lease=lambda: self._state.locks.check(self._lease),
             write_note=lambda text: self._journal.note(step.id, self._masker.mask(text)),
         )
-        return await perform(step, act.attempt, self._handlers[step.kind], self._journal, action)
-
-    def _children(self, act: Perform) -> GuardedChildren:
-        folder = self._state.folder / "guards"
-        return GuardedChildren(folder, f"{self._run.id}.{act.step.id}", self._masker)
+        handler = self._handlers.get(step.kind)
+        if handler is None:
+            # The plan was approved under another version of lastgood.
+            return StepOutcome(
+                state=StepState.FAILED,
+                code="unknown-step",
+                error=f"this version of lastgood knows no step of the kind {step.kind}",
+                mend="resume with the version that made the plan, or unlock and plan again",
+            )
+        return await perform(step, act.attempt, handler, self._journal, action)
 
     async def _watch(self) -> None:
         """Look for a request to stop, and that the lease is still ours.

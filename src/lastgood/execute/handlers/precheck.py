@@ -8,7 +8,7 @@ from lastgood.errors import StepError
 from lastgood.model.run import StepOutcome, StepState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from lastgood.model.plan import Plan, Step
     from lastgood.ports.action import Action
@@ -16,11 +16,23 @@ if TYPE_CHECKING:
 
 
 class PrecheckHandler:
-    """Every service still runs what the plan says, and every target can still be deployed."""
+    """Every service still runs what the plan says, and nobody else is at work.
 
-    def __init__(self, plan: Plan, deployers: Mapping[str, Deployer]) -> None:
+    Args:
+        plan: what was approved.
+        deployers: the chosen deploy driver of each service.
+        lock: takes what must be taken before anything is changed; raises when it cannot be had.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        deployers: Mapping[str, Deployer],
+        lock: Callable[[Action], Awaitable[None]],
+    ) -> None:
         self._plan = plan
         self._deployers = deployers
+        self._lock = lock
 
     async def inspect(self, step: Step) -> StepOutcome | None:
         """Never so already: the look itself is the step."""
@@ -28,8 +40,9 @@ class PrecheckHandler:
         return None
 
     async def apply(self, step: Step, action: Action) -> None:
-        """Nothing is changed by looking."""
-        del step, action
+        """Take the locks that other machines see."""
+        del step
+        await self._lock(action)
 
     async def confirm(self, step: Step, action: Action) -> StepOutcome:
         """Look at each service.
@@ -37,11 +50,9 @@ class PrecheckHandler:
         Raises:
             StepError: the world moved on since the plan was made (`changed-meanwhile`).
         """
-        del step
+        del step, action
         for move in self._plan.moves:
-            action.note(f"{move.service}: is {move.target[:12]} still deployable?")
-            deployer = self._deployers[move.service]
-            live = await deployer.current()
+            live = await self._deployers[move.service].current()
             if live is not None and live not in (move.origin, move.target):
                 raise StepError(
                     f"{move.service} runs {live[:12]} now, not {str(move.origin)[:12]}",

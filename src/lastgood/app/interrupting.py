@@ -1,0 +1,96 @@
+"""What a person does to a run that is open: let it go on, stop it, take its lock away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lastgood.app.lockrefs import free_lock_refs
+from lastgood.app.project import now, operator
+from lastgood.app.submitting import wake
+from lastgood.engine.direct.engine import end_children
+from lastgood.errors import RefusedError
+from lastgood.model.run import Outcome, RunState
+
+if TYPE_CHECKING:
+    from lastgood.app.project import Project
+    from lastgood.model.run import Run
+
+
+def open_run(project: Project, run_id: str | None) -> Run:
+    """The named run, or the environment's only open one.
+
+    Raises:
+        RefusedError: nothing is open (`nothing-open`).
+    """
+    journal = project.state.journal
+    if run_id is not None:
+        run = journal.run(run_id)
+        if run.state is RunState.OPEN:
+            return run
+        raise RefusedError(
+            f"{run_id} is not open", cause=f"it ended as {run.outcome}",
+            mend="see: lastgood status", code="nothing-open",
+        )  # fmt: skip
+    runs = journal.open_runs(project.name)
+    if not runs:
+        raise RefusedError(
+            f"no run is open in {project.name}", mend="see: lastgood status", code="nothing-open"
+        )
+    return runs[-1]
+
+
+def resume(project: Project, run_id: str | None) -> Run:
+    """Let an open run go on; a living runner that carries it out already is not disturbed."""
+    run = open_run(project, run_id)
+    with project.state.transaction():
+        resumed = project.state.journal.mark_resumed(run.id, now())
+        project.state.events.append(
+            "run.resumed", operator(), f"{run.id} goes on",
+            at=now(), environment=run.environment, incident=run.incident, run=run.id,
+        )  # fmt: skip
+    wake(project)
+    return resumed
+
+
+def cancel(project: Project, run_id: str | None) -> Run:
+    """Ask an open run to stop; a runner that died is started to stop it properly."""
+    run = open_run(project, run_id)
+    with project.state.transaction():
+        project.state.journal.request_cancel(run.id, operator(), now())
+        stopped = project.state.journal.mark_resumed(run.id, now())
+        project.state.events.append(
+            "run.cancel-requested", operator(), f"{run.id} is asked to stop",
+            at=now(), environment=run.environment, incident=run.incident, run=run.id,
+        )  # fmt: skip
+    wake(project)
+    return stopped
+
+
+async def unlock(project: Project, reason: str) -> str | None:
+    """Take the lock away from whoever holds it; gives the run that held it.
+
+    The epoch grows, so that nothing of that run does anything any more; what it started is ended
+    before the lock counts as free.
+
+    Raises:
+        RefusedError: nobody holds the lock (`not-locked`).
+    """
+    state = project.state
+    lock = state.locks.get(project.name)
+    if lock.run is None:
+        raise RefusedError(
+            f"nobody holds the lock of {project.name}",
+            mend="see: lastgood status",
+            code="not-locked",
+        )
+    with state.transaction():
+        state.locks.break_lock(project.name, now())
+        state.journal.end_run(lock.run, outcome=Outcome.CANCELLED, code="unlocked", at=now())
+        state.events.append(
+            "lock.broken", operator(), f"the lock was taken from {lock.run}: {reason}",
+            at=now(), environment=project.name, run=lock.run,
+        )  # fmt: skip
+    await end_children(state, lock.run, project.masker)
+    async with project.drivers() as drivers:
+        await free_lock_refs(project, drivers, lock.run)
+    return lock.run

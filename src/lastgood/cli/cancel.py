@@ -1,0 +1,29 @@
+"""`lastgood cancel`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lastgood.cli.session import Session, command
+from lastgood.errors import ExitCode
+from lastgood.model.run import Outcome
+
+app = typer.Typer()
+
+
+@command(app)
+def cancel(
+    session: Session,
+    run: Annotated[str | None, typer.Argument(help="The run; else the open one.")] = None,
+) -> ExitCode:
+    """Stop a run at a safe place: its children are dead before the lock is free."""
+    from lastgood.app.following import follow  # noqa: PLC0415 - only when it runs
+    from lastgood.app.interrupting import cancel as stop  # noqa: PLC0415 - likewise
+    from lastgood.cli.doing import answer  # noqa: PLC0415 - likewise
+
+    stopping = stop(session.project, run)
+    *_, last = follow(session.project, stopping.id)
+    code = answer(session, last)
+    return ExitCode.GOOD if last.run.outcome is Outcome.CANCELLED else code

@@ -1,0 +1,37 @@
+"""`lastgood undo`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from lastgood.cli.doing import Going, carry_through
+from lastgood.cli.rollback import ConfirmOption, DryRunOption, ReasonOption
+from lastgood.cli.session import Session, command
+from lastgood.errors import ExitCode
+
+app = typer.Typer()
+
+
+@command(app)
+def undo(
+    session: Session,
+    run: Annotated[
+        str | None, typer.Argument(help="The run to undo; else the newest that changed anything.")
+    ] = None,
+    reason: ReasonOption = "",
+    take_over: Annotated[
+        str | None, typer.Option("--take-over", help="Take the lock from this run.")
+    ] = None,
+    confirm: ConfirmOption = None,
+    *,
+    dry_run: DryRunOption = False,
+) -> ExitCode:
+    """Put back what a rollback replaced, held or not, and lift its hold."""
+    from lastgood.app.request import undo_request  # noqa: PLC0415 - only when it runs
+
+    request = undo_request(session.project, run, reason)
+    going = Going(confirm=confirm, dry_run=dry_run, take_over=take_over)
+    return asyncio.run(carry_through(session, request, going))

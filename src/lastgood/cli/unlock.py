@@ -1,0 +1,27 @@
+"""`lastgood unlock`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from lastgood.cli.session import Session, command
+
+app = typer.Typer()
+
+
+@command(app)
+def unlock(
+    session: Session,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")],
+) -> None:
+    """Free the environment's lock: its run ends as cancelled, what it started is ended too."""
+    from lastgood.app.interrupting import unlock as free  # noqa: PLC0415 - only when it runs
+
+    freed = asyncio.run(free(session.project, reason))
+    document = {"environment": session.project.name, "run": freed, "unlocked": True}
+    session.say(
+        document, lambda: f"{session.project.name} is free; {freed or 'no run'} ended as cancelled"
+    )

@@ -112,7 +112,7 @@ def test_nothing_is_left_when_the_host_is_killed(
 
 
 def test_one_that_is_kept_lives_until_it_is_told_to_stop(
-    tmp_path: Path, left_of: Callable[[Layout], list[str]]
+    tmp_path: Path, left_of: Callable[[Layout], list[str]], eventually: Eventually
 ) -> None:
     root = tmp_path / "root"
     production = Production.start(root)
@@ -122,7 +122,7 @@ def test_one_that_is_kept_lives_until_it_is_told_to_stop(
     stop = [sys.executable, "-m", "lastgood.demo.host", "--stop", str(root)]
     subprocess.run(stop, check=True)
 
-    assert left_of(production.layout) == []
+    eventually(lambda: left_of(production.layout) == [])
 
 
 def test_a_directory_that_holds_something_is_refused_and_left_alone(tmp_path: Path) -> None:

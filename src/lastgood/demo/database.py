@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,31 +61,26 @@ def prepare(layout: Layout) -> list[str]:
     return [str(start)]
 
 
-def create_database(layout: Layout, limit: float) -> None:
-    """Wait for the server and create the application's database.
+def create_database(layout: Layout) -> None:
+    """Create the application's database.
 
     Raises:
-        ChildError: the server does not answer within `limit` seconds.
+        ChildError: the server does not answer; worth another try while it starts.
     """
     # Imported late: a quarter of a second that the server's own start hides.
     import psycopg  # noqa: PLC0415 - see above
 
-    deadline = time.monotonic() + limit
-    while True:
-        try:
-            with psycopg.connect(layout.dsn("postgres"), autocommit=True) as connection:
-                connection.execute("CREATE DATABASE shop")
-        except psycopg.OperationalError as error:
-            if time.monotonic() > deadline:
-                raise ChildError(
-                    "the demo's database did not start",
-                    cause=str(error),
-                    mend=f"read {layout.log('database')}",
-                    code="demo-database",
-                ) from error
-            time.sleep(0.05)
-        else:
-            return
+    try:
+        with psycopg.connect(layout.dsn("postgres"), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE shop")
+    except psycopg.OperationalError as error:
+        raise ChildError(
+            "the demo's database did not start",
+            cause=str(error),
+            mend=f"read {layout.log('database')}",
+            code="demo-database",
+            retryable=True,
+        ) from error
 
 
 def is_root() -> bool:

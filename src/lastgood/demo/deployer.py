@@ -78,7 +78,8 @@ def _deploy(layout: Layout, commit: str) -> None:
     log = layout.logs / f"deployment-{commit}.log"
     started = time.time()
     _write_status(layout, Deployment(commit, "running", {}, started, None, str(log)))
-    run = layout.root / "deployer" / "run"
+    # By the alias: what runs a workflow stumbles over odd names.
+    run = layout.alias / "deployer" / "run"
     shutil.rmtree(run, ignore_errors=True)
     source = run / "source"
     run.mkdir()
@@ -99,7 +100,7 @@ def _run_workflow(layout: Layout, run: Path, source: Path, output: int) -> int:
     home.mkdir()
     path = os.pathsep.join(
         [
-            str(layout.restart_backend.parent),
+            str(layout.alias / "bin"),
             str(Path(sys.executable).parent),
             os.environ.get("PATH", os.defpath),
         ]
@@ -109,7 +110,7 @@ def _run_workflow(layout: Layout, run: Path, source: Path, output: int) -> int:
         "XDG_CACHE_HOME": str(home / "cache"),
         "XDG_CONFIG_HOME": str(home / "config"),
         "PATH": path,
-        "DEPLOY_ROOT": str(layout.root),
+        "DEPLOY_ROOT": str(layout.alias),
         "DATABASE_URL": layout.database_dsn,
     }
     command = [

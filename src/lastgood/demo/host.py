@@ -26,6 +26,7 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lastgood.demo import database, edge, instances, remote, supervision
 from lastgood.demo.kinship import adopt_orphans, die_with_parent
@@ -33,6 +34,9 @@ from lastgood.demo.layout import Layout, clean_environment, layout_file
 from lastgood.demo.supervision import Program, Supervisor
 from lastgood.errors import ChildError, LastgoodError, RefusedError
 from lastgood.process.guard import descendants, signal_exactly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEEP = b"keep\n"
 START_LIMIT = 30.0
@@ -68,9 +72,11 @@ class Host:
         layout.save()
         command = supervision.write_configuration(layout, _programs(layout))
         self._supervisor_pid = _spawn(command, layout)
+        # Asking also wakes it: left alone, it starts its programs a second later.
+        self._until(Supervisor(layout).answer)
         remote.create(layout)
-        database.create_database(layout, START_LIMIT)
-        _wait_for_edge(layout)
+        self._until(lambda: database.create_database(layout))
+        self._until(lambda: _reach_edge(layout))
 
     def serve(self) -> None:
         """Return when the owner is gone, or somebody ended the production."""
@@ -92,19 +98,46 @@ class Host:
     def stop(self) -> None:
         """End every process and remove every file."""
         if self._supervisor_pid:
-            os.kill(self._supervisor_pid, signal.SIGTERM)
+            try:
+                Supervisor(self.layout).shut_down()
+            except ChildError:
+                os.kill(self._supervisor_pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_LIMIT
         while self._supervisor_pid and time.monotonic() < deadline:
             time.sleep(0.02)
             self._reap()
-        while sys.platform == "linux" and (left := descendants(os.getpid())):
-            for process in left:
-                signal_exactly(process, signal.SIGKILL)
-            time.sleep(0.01)
-        self._reap()
+        self._end_descendants()
         remove(self.layout)
         for port in self._ports:
             port.close()
+
+    def _until(self, attempt: Callable[[], None]) -> None:
+        deadline = time.monotonic() + START_LIMIT
+        while True:
+            try:
+                attempt()
+            except ChildError as error:
+                self._reap()
+                over = time.monotonic() > deadline or self._told_to_stop
+                if over or not (error.retryable and self._supervisor_pid):
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
+    def _end_descendants(self) -> None:
+        """End what the supervisor left behind, or had to leave because it was killed itself."""
+        if sys.platform != "linux":
+            return
+        # First in a way that lets the database take its shared memory with it.
+        number, kill_at = signal.SIGINT, time.monotonic() + 1
+        while left := descendants(os.getpid()):
+            for process in left:
+                signal_exactly(process, number)
+            time.sleep(0.02)
+            self._reap()
+            if time.monotonic() > kill_at:
+                number = signal.SIGKILL
 
     def _stop_soon(self, *_: object) -> None:
         self._told_to_stop = True
@@ -165,23 +198,19 @@ def _spawn(command: list[str], layout: Layout) -> int:
     return process.pid
 
 
-def _wait_for_edge(layout: Layout) -> None:
-    deadline = time.monotonic() + START_LIMIT
-    while True:
-        try:
-            urllib.request.urlopen(layout.edge_url, timeout=1).close()  # noqa: S310 - our own http
-        except urllib.error.HTTPError as answer:
-            answer.close()  # 404: nothing is deployed yet
-            return
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise ChildError(
-                    "the demo's edge did not start",
-                    cause=str(error),
-                    mend=f"read {layout.log('edge')}",
-                    code="demo-edge",
-                ) from error
-            time.sleep(0.02)
+def _reach_edge(layout: Layout) -> None:
+    try:
+        urllib.request.urlopen(layout.edge_url, timeout=5).close()  # noqa: S310 - our own http
+    except urllib.error.HTTPError as answer:
+        answer.close()  # 404: nothing is deployed yet
+    except OSError as error:
+        raise ChildError(
+            "the demo's edge did not start",
+            cause=str(error),
+            mend=f"read {layout.log('edge')}",
+            code="demo-edge",
+            retryable=True,
+        ) from error
 
 
 def remove(layout: Layout) -> None:
@@ -236,17 +265,18 @@ def main() -> int:
 
 
 def _run(root: Path, traffic_rate: float, traffic_users: int) -> int:
-    _check_place(root)
-    host = Host(root, traffic_rate, traffic_users)
     try:
-        host.start()
-        _say(ready=str(layout_file(root)))
-        host.serve()
+        _check_place(root)
+        host = Host(root, traffic_rate, traffic_users)
+        try:
+            host.start()
+            _say(ready=str(layout_file(root)))
+            host.serve()
+        finally:
+            host.stop()
     except LastgoodError as error:
         _say(error=error.message, cause=error.cause, mend=error.mend, code=error.code)
         return int(error.exit_code)
-    finally:
-        host.stop()
     return 0
 
 

@@ -108,12 +108,18 @@ class Layout:
         except FileNotFoundError:
             return None
 
+    @property
+    def alias(self) -> Path:
+        """A symlink to the root, without the odd names that a path to it may have."""
+        return self.home / "root"
+
     def log(self, process: str) -> Path:
         """The log of one of the supervised processes."""
         return self.logs / f"{process}.log"
 
     def make_directories(self) -> None:
         """Make every directory that the parts expect."""
+        self.alias.symlink_to(self.root)
         for name in ("bin", "config", "logs", "traffic", "deployer/queue", "deployer/status"):
             (self.root / name).mkdir(parents=True)
         for service in SERVICES:

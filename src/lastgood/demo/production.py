@@ -111,7 +111,7 @@ class Production:
         """Let it live on without us, until `python -m lastgood.demo.host --stop ROOT`."""
         if self._host.stdin:
             self._host.stdin.write(KEEP)
-            self._host.stdin.close()
+        _close_pipes(self._host)
         self._host.returncode = 0  # no longer ours to wait for
 
     @property
@@ -216,12 +216,16 @@ def _wait_ready(host: subprocess.Popen[bytes]) -> None:
 
 
 def _end(host: subprocess.Popen[bytes]) -> None:
-    for pipe in (host.stdin, host.stdout):
-        if pipe:
-            with suppress(BrokenPipeError):
-                pipe.close()
+    _close_pipes(host)
     try:
         host.wait(STOP_LIMIT)
     except subprocess.TimeoutExpired:
         host.kill()
         host.wait()
+
+
+def _close_pipes(host: subprocess.Popen[bytes]) -> None:
+    for pipe in (host.stdin, host.stdout):
+        if pipe:
+            with suppress(BrokenPipeError):
+                pipe.close()

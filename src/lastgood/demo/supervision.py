@@ -54,11 +54,11 @@ class Program:
 def write_configuration(layout: Layout, programs: list[Program]) -> list[str]:
     """Write the supervisor's configuration and return the command that runs it."""
     sections = [
-        f"[unix_http_server]\nfile={_plain(layout.supervisor_socket)}\nchmod=0700",
+        f"[unix_http_server]\nfile={layout.supervisor_socket}\nchmod=0700",
         "[supervisord]\nnodaemon=true\nsilent=true\n"
-        f"logfile={_plain(layout.log('supervisor'))}\nlogfile_maxbytes=0\n"
-        f"pidfile={_plain(layout.home / 'supervisor.pid')}\n"
-        f"childlogdir={_plain(layout.logs)}" + ("\nuser=root" if is_root() else ""),
+        f"logfile={layout.alias}/logs/supervisor.log\nlogfile_maxbytes=0\n"
+        f"pidfile={layout.home}/supervisor.pid\nchildlogdir={layout.alias}/logs"
+        + ("\nuser=root" if is_root() else ""),
         "[rpcinterface:supervisor]",
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
         *(_section(layout, program) for program in programs),
@@ -86,7 +86,8 @@ def _section(layout: Layout, program: Program) -> str:
         "stopasgroup": "true",
         "killasgroup": "true",
         "redirect_stderr": "true",
-        "stdout_logfile": _plain(layout.log(program.name)),
+        # By the alias: the supervisor expands this path twice.
+        "stdout_logfile": f"{layout.alias}/logs/{program.name}.log",
         "stdout_logfile_maxbytes": "0",
     }
     if program.unprivileged and is_root():
@@ -105,6 +106,14 @@ class Supervisor:
 
     def __init__(self, layout: Layout) -> None:
         self._path = layout.supervisor_socket
+
+    def answer(self) -> None:
+        """Make sure that the supervisor runs.
+
+        Raises:
+            ChildError: it does not answer; worth another try while it starts.
+        """
+        self._call("supervisor.getState")
 
     def start(self, program: str) -> None:
         """Start a program; one that runs already is left alone.
@@ -156,9 +165,12 @@ class Supervisor:
                 raise ChildError(
                     f"the supervisor refused {method}{arguments}", cause=fault.faultString
                 ) from fault
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 raise ChildError(
-                    "the demo's supervisor does not answer", cause=str(error), code="demo-gone"
+                    "the demo's supervisor does not answer",
+                    cause=str(error),
+                    code="demo-gone",
+                    retryable=True,
                 ) from error
 
 

@@ -38,16 +38,16 @@ def of_the_whole(
                 what=f"one run in ten takes over {slow:.0f} s, the budget is {plan.budget_s:.0f} s",
             )
         )
-    if verdict is not None and verdict.method in (Method.DATABASE, Method.FULL):
+    asked = {plan.method, verdict.method if verdict is not None else None}
+    if asked & {Method.DATABASE, Method.FULL}:
         found.append(
             Problem(
                 code="code-only",
-                what=f"the verdict names the method {verdict.method.value}; "
-                "this plan rolls back code and touches no database",
-                mend="restore data by hand where it was damaged",
+                what="this plan rolls back code and touches no database",
+                mend="repair or restore damaged data by hand",
             )
         )
-    if plan.moves and any(move.drop is not None for move in plan.moves):
+    if any(move.drop is not None for move in plan.moves):
         found.append(
             Problem(
                 code="drop-not-held",

@@ -84,7 +84,7 @@ def create(base: Path, count: str) -> None:
 def upgrade(base: Path, count: str) -> None:
     """Bring an older state up, all at once; older is one that calls itself so."""
     revision.HEAD = "0002"
-    scripts = base / "versions"
+    scripts = base / "migrations"
 
     def one(_number: int) -> object:
         migrate.MIGRATIONS = scripts

@@ -22,7 +22,7 @@ class _Fault(NamedTuple):
     retryable: bool = False
 
 
-_SPACE = "free space beside it, then give the command again: nothing of this write was kept"
+_SPACE = "see that its disk works and has free space, then give the command again"
 _DAMAGE = "keep a copy of it, put the newest backup of the state in its place, `lastgood doctor`"
 _FAULTS = {
     sqlite3.SQLITE_FULL: _Fault("state-full", "cannot be written: the disk is full", _SPACE),

@@ -76,6 +76,7 @@ async def test_what_cannot_start_says_what_to_do(children: Children, tmp_path: P
         assert caught.value.cause
 
 
+@pytest.mark.timeout(400)  # a busy machine copies slowly
 async def test_gigabytes_are_read_but_not_kept(children: Children) -> None:
     before = peak_kilobytes(forget=True)
     finished = await children.run(
@@ -134,7 +135,7 @@ async def test_a_child_that_reports_a_broken_pipe_is_not_deaf_to_it(children: Ch
         (("stubborn", "hang"), 1),
         (("stubborn", "closed", "hang"), 1),
         (("stubborn", "daemon", "daemon", "hang"), 3),
-        (("stubborn", "bomb", "hang"), 7),
+        (("stubborn", "bomb", "hang"), 3),
     ],
     ids=["-".join(m) for m in (["hang"], ["stubborn"], ["closed"], ["daemon"], ["bomb"])],
 )
@@ -207,6 +208,7 @@ async def test_children_may_run_side_by_side(children: Children) -> None:
     assert [f.stdout for f in await asyncio.gather(*echoes)] == [f"{n}\n" for n in range(10)]
 
 
+@pytest.mark.timeout(400)  # a busy machine starts few processes a second
 async def test_two_hundred_runs_leak_nothing(children: Children) -> None:
     def open_files() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))

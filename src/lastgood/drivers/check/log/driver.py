@@ -16,6 +16,8 @@ from lastgood.model.check import CheckResult
 from lastgood.process.masking import harmless
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lastgood.drivers.check.log.options import LogOptions
     from lastgood.ports.toolbox import Toolbox
 
@@ -37,7 +39,8 @@ class LogCheck:
         self._followed = Followed(self._path)
         self._looking = asyncio.Lock()
         self._known = False
-        # When each matching line was written, on the monotonic clock, and what matched.
+        # Lines that were read and not looked at, and those that matched, each with its time.
+        self._waiting: deque[tuple[float, str]] = deque()
         self._matches: deque[tuple[float, str]] = deque(maxlen=MOST_MATCHES)
 
     async def probe(self, instance: str | None = None) -> CheckResult:
@@ -50,8 +53,8 @@ class LogCheck:
                 await self._take_in(at)
         except TimeoutError:
             return self._result(at, f"not read in {self._options.timeout:g} s")
-        except OSError as error:
-            why = error.strerror.lower() if error.strerror else str(error)
+        except OSError as fault:
+            why = fault.strerror.lower() if fault.strerror else str(fault)
             return self._result(at, f"the log cannot be read: {why}")
         latency_ms = (time.perf_counter() - started) * 1000
         begin = time.monotonic() - self._options.within
@@ -70,21 +73,32 @@ class LogCheck:
     async def _take_in(self, now: datetime) -> None:
         """Read what is new and remember what matches."""
         async with self._looking:
-            first_look, self._known = not self._known, True
             lines = self._followed.new_lines()
-            written = 0.0
-            for count, line in enumerate(lines):
-                if count % 1000 == 0:
+            self._waiting += self._dated(lines, now)
+            self._known = True
+            # A look that is stopped midway leaves the rest to the next one.
+            while self._waiting:
+                if len(self._waiting) % 1000 == 0:
                     await asyncio.sleep(0)  # other probes want their turn
-                text = line[:LINE_LIMIT].decode(errors="replace")
-                if first_look:
-                    # A line without a time of its own, as in a traceback, has that of the one before.
-                    age = age_s(text, now)
-                    written = written if age is None else max(age, 0.0)
+                written, text = self._waiting.popleft()
                 match = self._pattern.search(text)
                 if match is not None:
                     what = " ".join(harmless(match[0]).split())[:SHOWN]
-                    self._matches.append((time.monotonic() - written, what))
+                    self._matches.append((written, what))
+
+    def _dated(self, lines: list[bytes], now: datetime) -> Iterator[tuple[float, str]]:
+        """When each line was written, on the monotonic clock, and its text.
+
+        What comes while we look is new. Of what is there at the first look the lines' own times
+        are taken; a line without one, as in a traceback, has that of the line before.
+        """
+        seen = written = time.monotonic()
+        for line in lines:
+            text = line[:LINE_LIMIT].decode(errors="replace")
+            age = None if self._known else age_s(text, now)
+            if age is not None:
+                written = seen - max(age, 0.0)
+            yield written, text
 
     def _result(
         self,

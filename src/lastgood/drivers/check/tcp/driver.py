@@ -42,8 +42,8 @@ class TcpCheck:
                 expires_at = await self._connect()
         except TimeoutError:
             return self._failed(at, f"no connection in {self._options.timeout:g} s")
-        except OSError as error:
-            return self._failed(at, _explain(error))
+        except OSError as fault:
+            return self._failed(at, _explain(fault))
         latency_ms = (time.perf_counter() - started) * 1000
         error = None
         if expires_at is not None and self._options.tls_expires_within is not None:

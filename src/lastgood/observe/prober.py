@@ -16,7 +16,7 @@ from lastgood.observe.thresholds import advance
 from lastgood.observe.watched import PATIENCE_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 
     from lastgood.observe.watched import WatchedCheck
 
@@ -57,7 +57,7 @@ class Prober:
         """Call this with every result and the standing that follows from it; it must not wait."""
         self._listeners.append(listener)
 
-    def hurry(self, on: bool) -> None:  # noqa: FBT001 - the one thing it says
+    def hurry(self, *, on: bool) -> None:
         """Look faster while a rollback runs; sleeping slots take it up at once."""
         if on is not self._hurried:
             self._hurried = on
@@ -70,7 +70,7 @@ class Prober:
             for watched in self._checks:
                 slots.create_task(self._slot(watched), name=f"check {watched.name}")
 
-    async def results(self) -> AsyncIterator[CheckResult]:
+    async def results(self) -> AsyncGenerator[CheckResult, None]:
         """Look, and give each result as it comes, until the iterator is closed."""
         queue: asyncio.Queue[CheckResult] = asyncio.Queue()
 

@@ -159,8 +159,16 @@ CASES = {
     ),
     "came back by a commit with the good tree: nothing to do": Case(
         refusal="nothing-to-do",
-        facts=service("e", releases=(*LEDGER, release("e", CANDIDATE, same_tree_as="b"))),
+        facts=service(
+            "e", releases=(*LEDGER, release("e", CANDIDATE, same_tree_as="b", minutes=1))
+        ),
         holds=(hold("c"),),
+    ),
+    "a hold of a former incident says nothing of this one": Case(
+        "a",
+        warnings=("live-known-good",),
+        facts=service("b", releases=(G, H)),
+        holds=(hold("d", minutes=-41),),
     ),
     "further back when named, even then": Case(
         "a", warnings=("live-known-good",), request=to("a"), facts=service("b"), holds=(hold("c"),)

@@ -122,7 +122,7 @@ def said(request: PlanRequest, facts: ServiceFacts, route: Route) -> list[Proble
                 mend="look at it first, or choose a known good release: `lastgood releases list`",
             )
         )
-    if request.kind is PlanKind.ROLLBACK and target.runs_known_good(facts):
+    if request.kind is PlanKind.ROLLBACK and target.known_good_live(facts):
         found.append(
             Problem(
                 code="live-known-good",

@@ -98,6 +98,6 @@ def select(
     ordered = sorted(services, key=lambda facts: facts.name)
     if request.services:
         return [facts for facts in ordered if facts.name in request.services]
-    suspect = [facts for facts in ordered if not target.runs_known_good(facts)]
+    suspect = [facts for facts in ordered if not target.known_good_live(facts)]
     returned = [facts for facts in ordered if target.came_back(facts, holds)]
     return suspect or returned or ordered

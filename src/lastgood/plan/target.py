@@ -75,22 +75,23 @@ def standing_holds(service: str, holds: Sequence[Hold]) -> list[Hold]:
     return [h for h in holds if h.service == service and h.stands]
 
 
-def runs_known_good(facts: ServiceFacts) -> bool:
-    """Whether what runs is known good, or carries the tree of what is."""
+def known_good_live(facts: ServiceFacts) -> list[Release]:
+    """The known good releases that run, by their commit or by the tree that they carry."""
     if facts.live is None:
-        return False
-    carried = contents(facts.releases)
-    same = {facts.live, carried.get(facts.live, facts.live)}
-    return any(r.commit in same and r.standing is Standing.KNOWN_GOOD for r in facts.releases)
+        return []
+    same = {facts.live, contents(facts.releases).get(facts.live, facts.live)}
+    return [r for r in facts.releases if r.commit in same and r.standing is Standing.KNOWN_GOOD]
 
 
 def came_back(facts: ServiceFacts, holds: Sequence[Hold]) -> bool:
     """Whether the service runs a known good release after a rollback: there is nothing to do.
 
-    The hold on the release that was left says so. Going further back each time the command is
-    repeated would walk backward through history.
+    A hold that is younger than the release that runs says so; older ones belong to former
+    incidents. Going further back each time the command is repeated would walk backward through
+    history.
     """
-    return runs_known_good(facts) and bool(standing_holds(facts.name, holds))
+    left = [hold.at for hold in standing_holds(facts.name, holds)]
+    return any(release.recorded_at < at for release in known_good_live(facts) for at in left)
 
 
 def known(facts: ServiceFacts, commit: str) -> Standing:

@@ -49,7 +49,9 @@ def release(
     )
 
 
-def hold(letter: str, *, service: str = "backend", lifted: bool = False) -> Hold:
+def hold(
+    letter: str, *, service: str = "backend", lifted: bool = False, minutes: float = 0
+) -> Hold:
     """A hold on a release."""
     return Hold(
         id=1,
@@ -58,7 +60,7 @@ def hold(letter: str, *, service: str = "backend", lifted: bool = False) -> Hold
         commit=commit(letter),
         reason="it broke the login",
         by="ada",
-        at=START,
+        at=at(minutes),
         lifted_at=START if lifted else None,
     )
 

@@ -6,6 +6,7 @@ from lastgood.config.base import Strict
 from lastgood.config.duration import Duration, Interval
 from lastgood.config.fault import mistake
 from lastgood.config.fields import Argv, ConfigPath, Name, Url
+from lastgood.config.git import GitBranch, GitPath, GitRemote
 from lastgood.config.secret import Secret
 
 __all__ = [
@@ -13,6 +14,9 @@ __all__ = [
     "ConfigPath",
     "DriverOptions",
     "Duration",
+    "GitBranch",
+    "GitPath",
+    "GitRemote",
     "Interval",
     "Name",
     "Secret",

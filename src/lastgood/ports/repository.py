@@ -89,6 +89,15 @@ class Repository(Protocol):
                 refused (`push-refused`).
         """
 
+    async def rehearse(self, commit: str, base: str) -> None:
+        """Ask the remote whether it would take that push, and change nothing.
+
+        Shows whether we may write at all; rules that a host checks only on a real push stay unseen.
+
+        Raises:
+            StepError: as for `push`.
+        """
+
     async def read_refs(self, prefix: str) -> dict[str, Ref]:
         """The refs that begin with `refs/lastgood/PREFIX`, by their name after `refs/lastgood/`."""
 

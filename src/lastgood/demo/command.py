@@ -60,5 +60,7 @@ def demo(
     with Production.start(root / "production") as production:
         told = tell_story(production, root / "project", method, Terminal(session))
         session.project = told.project
-        session.tell(f"failed requests: {told.before.share_failed:.1%} -> {told.after.share_failed:.1%} of {told.after.requests}")
+        session.tell(
+            f"failed requests: {told.before.share_failed:.1%} -> {told.after.share_failed:.1%} of {told.after.requests}"
+        )
         return answer(session, told.last)

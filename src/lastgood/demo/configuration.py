@@ -36,7 +36,7 @@ def _settings(production: Production) -> dict[str, object]:
         "expect": {"status": 401},
     }
     home = {"url": f"{edge}/version.json", "version": {"json": "commit"}}
-    pace = {"every": "0.5s", "during_rollback": "0.2s", "timeout": "2s"}
+    pace = {"every": "0.5s", "during_rollback": "0.2s", "timeout": "5s"}
     environment = {
         "budget": "5m",
         "stability": f"{STABILITY_S}s",
@@ -51,7 +51,7 @@ def _settings(production: Production) -> dict[str, object]:
                 "driver": "access-log",
                 "path": str(production.access_log),
                 "user": "request.headers.X-User-Hash",
-                "window": "20s",
+                "window": "30s",
             }
         },
     }
@@ -64,9 +64,8 @@ def _service(production: Production, name: str, checks: list[str]) -> dict[str, 
         "driver": "releases",
         "path": str(production.service_path(name)),
         "keep": 10,
-        **repository,
     }
     restart = production.restart_command(name)
     if restart:
         releases["restart"] = restart
-    return {"deploy": [releases, {"driver": "git", **repository}], "checks": checks}
+    return {"deploy": [releases], "checks": checks}

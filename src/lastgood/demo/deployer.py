@@ -78,8 +78,8 @@ def _deploy(layout: Layout, commit: str) -> None:
     log = layout.logs / f"deployment-{commit}.log"
     started = time.time()
     _write_status(layout, Deployment(commit, "running", {}, started, None, str(log)))
-    # By the alias: what runs a workflow stumbles over odd names.
-    run = layout.alias / "deployer" / "run"
+    # Not below the root: the tools of a workflow stumble over the odd names of a path.
+    run = layout.home / "deployment"
     shutil.rmtree(run, ignore_errors=True)
     source = run / "source"
     run.mkdir()

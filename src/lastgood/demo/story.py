@@ -44,7 +44,8 @@ class Stage(Protocol):
     def follow(self, project: Project, run_id: str) -> Snapshot:
         """Show the run until it ends; gives its last snapshot."""
 
-PATIENCE_S = 60.0
+
+PATIENCE_S = 120.0
 SETTLED_S = 3.0
 """How long the users are watched before and after, for the shares of failed requests."""
 
@@ -69,7 +70,7 @@ class Told(NamedTuple):
 def ship(project: Project, production: Production, tell: Tell, fault: Fault | None = None) -> str:
     """Let the team push a release and its CI deploy and record it; gives the commit."""
     deployed = production.ship(fault)
-    if deployed.outcome != "success":
+    if deployed.outcome != "deployed":
         raise LastgoodError(
             f"the demo's own deployment ended as {deployed.outcome}",
             mend=f"read {production.layout.logs}",

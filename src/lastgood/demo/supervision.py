@@ -184,8 +184,10 @@ class _UnixTransport(xmlrpc.client.Transport):
         self._path = path
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ANN401 - typeshed
-        del host
-        return _UnixConnection(self._path)
+        connection = _UnixConnection(self._path)
+        # Where the base class looks for what it has to close.
+        self._connection = host, connection
+        return connection
 
 
 class _UnixConnection(http.client.HTTPConnection):

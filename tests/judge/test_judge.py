@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from lastgood.judge.judge import ANSWERS, judge
@@ -340,6 +341,44 @@ def test_what_contradicts_a_statement_is_said_beside_it() -> None:
     text = " | ".join(verdict.reasons)
     assert "measured: users_affected" in text
     assert "every check is healthy as seen from here" in text
+
+
+@pytest.mark.parametrize(
+    ("seen", "because"),
+    [
+        (
+            observation(SICK, signal=share(0.0, 0.2), services=LIVE),
+            "checks fail, but the traffic shows that most users are served",
+        ),
+        (
+            observation(health("api"), signal=share(0.0, 0.2), services=LIVE),
+            "no service has all of its checks failing",
+        ),
+        (
+            observation(SICK, health("login"), services=LIVE),
+            "no service has all of its checks failing",
+        ),
+        (observation(signal=share(0.0, 0.2), services=LIVE), "not stated"),
+    ],
+)
+def test_why_it_is_no_outage(seen: Observation, because: str) -> None:
+    assert decide(Statement(), seen).path[4].because == because
+
+
+UNMEASURED = {
+    "the share of users affected is neither stated nor measured": None,
+    "access.json: no such file": msgspec.structs.replace(share(None, None), error="no such file"),
+    "access.json has no entries": share(None, None, n=0, age_s=None),
+    "the newest entry of access.json is 31 s old": share(0.6, 0.9, age_s=31),
+}
+
+
+@pytest.mark.parametrize("because", UNMEASURED)
+def test_why_the_share_is_not_known(because: str) -> None:
+    seen = observation(SICK, health("login"), signal=UNMEASURED[because], services=LIVE)
+    verdict = decide(Statement(), seen)
+    assert verdict.path[5].because == f"{because}; 1 of 2 checks fail"
+    assert "state what you know" in verdict.reasons[-1]
 
 
 STARTS = {

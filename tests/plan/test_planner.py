@@ -127,6 +127,25 @@ CASES = {
         facts=service(releases=(G, release("b", same_tree_as="d"), release("d", BAD))),
     ),
     "never what is built on a held one": Case("a", facts=service(built_on_held=(commit("b"),))),
+    "never what was built on it before it was held": Case(
+        "a", facts=service(built_on_held=(commit("b"),)), holds=(hold("d", minutes=-40),)
+    ),
+    "but what soaked since it was held": Case(
+        "b", facts=service(built_on_held=(commit("b"),)), holds=(hold("d", minutes=-41),)
+    ),
+    "but not what soaks yet": Case(
+        refusal="target-held",
+        request=to("c"),
+        facts=service("b", built_on_held=(commit("c"),)),
+        holds=(hold("d", minutes=-41),),
+    ),
+    "the named fix of a held one": Case(
+        "c",
+        warnings=("unknown-standing", "live-known-good"),
+        request=to("c"),
+        facts=service("b", built_on_held=(commit("c"),)),
+        holds=(hold("d", fix="c"),),
+    ),
     "the older one when the newer cannot be deployed": Case(
         "a",
         warnings=("newer-good-unreachable",),

@@ -216,6 +216,16 @@ def test_signals_are_compared_by_their_intervals(name: str) -> None:
     assert (proof.code, tuple(p.code for p in proof.problems)) == (case.code, case.said)
 
 
+def test_a_worse_signal_says_both_intervals() -> None:
+    (problem,) = whole(
+        Case("", look(TARGET)), (share(0.0, 0.1),), (share(0.2, None, minutes=AFTER),)
+    ).problems
+    assert problem.what == (
+        "users_affected is worse than before: 20 to ? % (n = 200, access.json), "
+        "before 0 to 10 % (n = 200, access.json)"
+    )
+
+
 def test_a_failing_check_is_graver_than_a_worse_signal() -> None:
     proof = whole(
         Case("", look(TARGET), healths=(failing("api", 0),)),

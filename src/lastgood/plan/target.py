@@ -54,7 +54,7 @@ def objection(facts: ServiceFacts, commit: str, holds: Sequence[Hold]) -> Proble
             mend="choose another release: `lastgood releases list`",
         )
     hold = next((h for h in standing_holds(facts.name, holds) if h.commit in same), None)
-    if hold is None and commit not in facts.built_on_held:
+    if hold is None and (commit not in facts.built_on_held or outlived(facts, commit, holds)):
         return None
     reason = f": {hold.reason}" if hold is not None else ", since it is built on a held one"
     return Problem(
@@ -63,6 +63,19 @@ def objection(facts: ServiceFacts, commit: str, holds: Sequence[Hold]) -> Proble
         mend="choose another release, or lift the hold: "
         "`lastgood hold release --fix COMMIT --reason TEXT`",
     )
+
+
+def outlived(facts: ServiceFacts, commit: str, holds: Sequence[Hold]) -> bool:
+    """Whether a release that is built on a held one may be deployed all the same.
+
+    It is the named fix, or it went live after the holds were set and soaked: then it passed the
+    gate. What was known good before a hold was set is held with what it is built on.
+    """
+    standing = standing_holds(facts.name, holds)
+    if any(hold.fix == commit for hold in standing):
+        return True
+    good = [r for r in facts.releases if r.commit == commit and r.standing is Standing.KNOWN_GOOD]
+    return bool(good and standing) and all(h.at < good[0].recorded_at for h in standing)
 
 
 def why(release: Release) -> str:

@@ -50,7 +50,12 @@ def release(
 
 
 def hold(
-    letter: str, *, service: str = "backend", lifted: bool = False, minutes: float = 0
+    letter: str,
+    *,
+    service: str = "backend",
+    lifted: bool = False,
+    minutes: float = 0,
+    fix: str | None = None,
 ) -> Hold:
     """A hold on a release."""
     return Hold(
@@ -61,6 +66,7 @@ def hold(
         reason="it broke the login",
         by="ada",
         at=at(minutes),
+        fix=None if fix is None else commit(fix),
         lifted_at=START if lifted else None,
     )
 

@@ -49,9 +49,8 @@ def compare_one(
 
 def ends(signal: Signal) -> str:
     """A signal's interval and what it rests on."""
-    low = 0.0 if signal.low is None else signal.low
-    high = 1.0 if signal.high is None else signal.high
-    return f"{low * 100:.4g} to {high * 100:.4g} % (n = {signal.n}, {signal.source})"
+    low, high = ("?" if end is None else f"{end * 100:.4g}" for end in (signal.low, signal.high))
+    return f"{low} to {high} % (n = {signal.n}, {signal.source})"
 
 
 def worse(what: str) -> Problem:

@@ -47,6 +47,7 @@ class HttpCheck:
         self._headers.setdefault("Accept", "*/*")
         self._headers["Accept-Encoding"] = "identity"
         self._body = options.body.reveal().encode() if options.body is not None else None
+        self._address = self._shown(self._url)
         self._session: aiohttp.ClientSession | None = None
         self._renewed = 0.0
 
@@ -58,11 +59,13 @@ class HttpCheck:
     async def probe(self, instance: str | None = None) -> CheckResult:
         """Look once, at the configured address or at the same path of one instance."""
         begun = datetime.now(UTC)
-        try:
-            url = self._url if instance is None else self._at(instance)
-        except ValueError:
-            return self._failed(str(instance), begun, "this is no address of an instance")
-        address = self._shown(url)
+        url, address = self._url, self._address
+        if instance is not None:
+            try:
+                url = self._at(instance)
+            except ValueError:
+                return self._failed(instance, begun, "this is no address of an instance")
+            address = self._shown(url)
         try:
             async with asyncio.timeout(self._options.timeout):
                 answer, moved = await self._ask(url, own_host=instance is None)

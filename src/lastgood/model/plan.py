@@ -42,6 +42,7 @@ class Move(Noun, frozen=True, kw_only=True):
         estimate_s: expected seconds.
         estimate_source: `runs (median of N)`, `runbook`, or `driver` where the runbook knows no
             such way.
+        by: who asked for it, for a commit that is made on the way.
     """
 
     service: str
@@ -57,6 +58,7 @@ class Move(Noun, frozen=True, kw_only=True):
     estimate_s: float = 0.0
     estimate_p90_s: float = 0.0
     estimate_source: str = "runbook"
+    by: str = ""
 
 
 class Step(Noun, frozen=True, kw_only=True):

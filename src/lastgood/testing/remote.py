@@ -92,7 +92,7 @@ class GitRemote:
 
     def commit(
         self,
-        files: Mapping[str | bytes, Content],
+        files: Mapping[str, Content] | Mapping[str | bytes, Content],
         message: str = "Work",
         *,
         branch: str | None = None,

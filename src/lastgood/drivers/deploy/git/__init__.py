@@ -1,0 +1,1 @@
+"""A commit on the branch that CI deploys from."""

@@ -50,6 +50,9 @@ class Work:
         loop = asyncio.get_running_loop()
         idle_since = loop.time()
         while True:
+            if self._folder_is_gone():
+                await self.put_down()
+                return
             self._begin()
             if self._tasks:
                 idle_since = loop.time()
@@ -83,6 +86,14 @@ class Work:
             key = f"watches of {environment}"
             if key not in self._tasks and not self._rests(key):
                 self._tasks[key] = asyncio.create_task(self._watch(environment))
+
+    def _folder_is_gone(self) -> bool:
+        """Whether the state folder was taken away: then nobody can want anything of us."""
+        try:
+            there = (self._project.state_folder / "runner.lock").stat().st_ino
+        except FileNotFoundError:
+            return True
+        return there != os.fstat(self._lock).st_ino
 
     def _end(self) -> bool:
         """Let the lock go unless a row came in: a command waits for this decision at the gate."""

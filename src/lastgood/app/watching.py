@@ -6,12 +6,17 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from lastgood.app.judging import judge, record_verdict
+import msgspec
+
+from lastgood.app.judging import judge
 from lastgood.app.observing import observer, recorded
 from lastgood.app.project import now
+from lastgood.app.pruning import prune_releases
 from lastgood.app.reporting import report
+from lastgood.app.responding import respond
 from lastgood.model.release import GoodEvidence, Standing
 from lastgood.model.statement import Statement
+from lastgood.model.verdict import Decision
 from lastgood.model.watch import WatchKind, WatchState
 from lastgood.verify.stability import advance
 
@@ -25,6 +30,9 @@ GAP_LOOKS = 6
 """A watch survives this many missed looks; after a longer gap its period begins again."""
 
 MIN_GAP_S = 10.0
+
+SPEAKS_AGAINST = (Decision.ROLLBACK, Decision.HOTFIX)
+"""Verdicts under which nothing becomes known good."""
 
 
 async def keep_watches(project: Project) -> None:
@@ -56,29 +64,41 @@ async def _advance(
     """Move one watch on by one observation."""
     if watch.kind is WatchKind.HOTFIX:
         if now() >= watch.until:
-            _judge_again(project, watch, observation)
+            _end(project, watch, WatchState.HELD, "hotfix.over", "the hotfix's time is over")
+            await _judge_again(project, drivers, observation)
         return
     gap_s = max(MIN_GAP_S, GAP_LOOKS * _cadence_s(project))
     advanced = advance(watch, observation, now(), gap_s)
     if advanced == watch:
         return
-    match advanced.state:
-        case WatchState.PENDING:
-            project.state.watches.update(advanced)
-        case WatchState.HELD if watch.kind is WatchKind.SOAK:
-            _promote(project, advanced, observation)
-        case WatchState.HELD:
-            _end(project, advanced, "stability.held", "stable: every check stayed healthy")
-            report(project, watch.subject)
-        case _:
-            _regress(project, advanced, observation)
-    del drivers
+    if advanced.state is WatchState.PENDING:
+        project.state.watches.update(advanced)
+    elif advanced.state is WatchState.REGRESSED:
+        await _regress(project, drivers, advanced, observation)
+    elif watch.kind is WatchKind.STABILITY:
+        _end(project, advanced, WatchState.HELD, "stability.held", "stable: every check held")
+        report(project, watch.subject)
+    else:
+        await _promote(project, drivers, advanced, observation)
 
 
-def _promote(project: Project, watch: Watch, observation: Observation) -> None:
-    """The release soaked well: it is known good, and here is why."""
+async def _promote(
+    project: Project, drivers: Drivers, watch: Watch, observation: Observation
+) -> None:
+    """The release soaked well: it is known good, and here is why.
+
+    Checks are not all that is seen: while an incident is open, or when the judge would roll back,
+    no release becomes known good, however healthy its checks are.
+    """
+    verdict = judge(project, observation, Statement(by="lastgood"))
+    incident = project.state.incidents.current(project.name)
+    if incident is not None or verdict.decision in SPEAKS_AGAINST:
+        why = f"{incident.id} is open" if incident else f"verdict {verdict.decision}"
+        against = msgspec.structs.replace(watch, note=why)
+        await _regress(project, drivers, against, observation)
+        return
     service = str(watch.service)
-    checks = tuple(sorted(name for name, of in observation.check_services.items() if service in of))
+    belongs = observation.check_services.items()
     evidence = GoodEvidence(
         kind="soak",
         at=now(),
@@ -87,49 +107,61 @@ def _promote(project: Project, watch: Watch, observation: Observation) -> None:
         since=watch.since,
         until=watch.until,
         samples=watch.samples,
-        checks=checks,
+        checks=tuple(sorted(name for name, of in belongs if service in of)),
         longest_gap_s=watch.longest_gap_s,
     )
     with project.state.transaction():
         project.state.ledger.set_standing(
             project.name, service, watch.subject, Standing.KNOWN_GOOD, evidence
         )
-        _end(
-            project, watch, "release.promoted",
-            f"{service} {watch.subject[:12]} is known good: {evidence.reason}",
+        text = f"{service} {watch.subject[:12]} is known good: {evidence.reason}"
+        _end(project, watch, WatchState.HELD, "release.promoted", text)
+    await prune_releases(project, drivers, service)
+
+
+async def _regress(
+    project: Project, drivers: Drivers, watch: Watch, observation: Observation
+) -> None:
+    """What was watched fails: say so, judge, and let the verdict have its consequences."""
+    what = f"the soak of {watch.service}" if watch.service else "stability"
+    kind = f"{watch.kind}.regressed"
+    _end(project, watch, WatchState.REGRESSED, kind, f"{what} regressed: {watch.note}")
+    if watch.kind is WatchKind.STABILITY:
+        _reopen(project, watch)
+        report(project, watch.subject)
+    await _judge_again(project, drivers, observation)
+
+
+def _reopen(project: Project, watch: Watch) -> None:
+    """A regression after a rollback is an incident, whether the former one was closed or not."""
+    if project.state.incidents.current(project.name) is not None:
+        return
+    run = project.state.journal.run(watch.subject)
+    former = f" ({run.incident} was closed too early)" if run.incident else ""
+    title = f"regressed after {run.id}: {watch.note}{former}"
+    with project.state.transaction():
+        opened = project.state.incidents.open(
+            project.name, title, "lastgood", now(), detected_at=now()
+        )
+        project.state.events.append(
+            "incident.opened", "lastgood", title,
+            at=now(), environment=project.name, incident=opened.id, run=run.id,
         )  # fmt: skip
 
 
-def _regress(project: Project, watch: Watch, observation: Observation) -> None:
-    """What was watched fails: say so, judge, and open or reopen the incident."""
-    what = "a soaking release" if watch.kind is WatchKind.SOAK else "the environment"
-    _end(project, watch, f"{watch.kind}.regressed", f"{what} regressed: {watch.note}")
-    _judge_again(project, watch, observation)
-    if watch.kind is WatchKind.STABILITY:
-        report(project, watch.subject)
-
-
-def _judge_again(project: Project, watch: Watch, observation: Observation) -> None:
-    """Ask the judge with what is seen now."""
+async def _judge_again(project: Project, drivers: Drivers, observation: Observation) -> None:
+    """Ask the judge with what is seen now; the verdict has its consequences."""
     statement = Statement(by="lastgood")
     verdict = judge(project, observation, statement)
-    incident = project.state.incidents.current(project.name)
-    record_verdict(project, verdict, statement, incident)
-    if watch.kind is WatchKind.HOTFIX:
-        _end(project, watch, "hotfix.over", "the hotfix's time is over; judged again")
+    await respond(project, drivers, observation, verdict, statement)
 
 
-def _end(project: Project, watch: Watch, kind: str, text: str) -> None:
+def _end(project: Project, watch: Watch, state: WatchState, kind: str, text: str) -> None:
     incident = project.state.incidents.current(project.name)
     run = watch.subject if watch.kind is WatchKind.STABILITY else None
     with project.state.transaction():
-        if watch.state is not WatchState.PENDING:
-            project.state.watches.update(watch)
-        project.state.watches.end(
-            watch.id,
-            watch.state if watch.state is not WatchState.PENDING else WatchState.HELD,
-            watch.note,
-        )
+        project.state.watches.update(watch)
+        project.state.watches.end(watch.id, state, watch.note)
         project.state.events.append(
             kind, "lastgood", text,
             at=now(), environment=project.name, run=run,

@@ -117,7 +117,7 @@ def _changes(console: Console, snapshots: Iterable[Snapshot]) -> Iterator[Snapsh
     for snapshot in snapshots:
         names = {step.id: step.name for step in snapshot.run.plan.steps}
         for record in snapshot.steps:
-            if told.get(record.step) is not record.state:
+            if told.get(record.step, StepState.WAITING) is not record.state:
                 told[record.step] = record.state
                 mark, _ = MARKS[record.state]
                 console.print(f"{mark} {names.get(record.step, record.step)}: {record.state}")
@@ -136,7 +136,7 @@ def _explained(console: Console) -> Iterator[None]:
             raise KeyboardInterrupt
         asked = True
         console.print(
-            "[bold]The run goes on without this terminal.[/bold] "
+            "The run goes on without this terminal. "
             "Ctrl-C again stops watching; `lastgood cancel` stops the run; "
             "`lastgood watch` comes back to it."
         )

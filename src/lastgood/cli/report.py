@@ -17,13 +17,12 @@ def report(
     run: Annotated[str | None, typer.Argument(help="The run; else the newest.")] = None,
 ) -> None:
     """Write the report of a run as Markdown and JSON, and show it."""
-    from lastgood.app.reporting import compose, newest_run  # noqa: PLC0415 - when it runs
-    from lastgood.app.reporting import report as write
+    from lastgood.app import reporting  # noqa: PLC0415 - only when it runs
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
     from lastgood.report.markdown import markdown  # noqa: PLC0415 - likewise
 
-    run_id = run or newest_run(session.project)
-    path = write(session.project, run_id)
-    made = compose(session.project, run_id)
+    run_id = run or reporting.newest_run(session.project)
+    path = reporting.report(session.project, run_id)
+    made = reporting.compose(session.project, run_id)
     session.tell(f"written to {path}")
     session.say({"path": str(path), "report": plain(made)}, lambda: markdown(made))

@@ -75,14 +75,16 @@ class Session:
         """Where results for people go: stdout, or stderr when stdout is for JSON."""
         from rich.console import Console  # noqa: PLC0415 - JSON needs no Rich
 
-        return Console(stderr=self.as_json, no_color=self.no_color or None, highlight=False)
+        return Console(
+            stderr=self.as_json, no_color=self.no_color or None, highlight=False, markup=False
+        )
 
     @functools.cached_property
     def err(self) -> Console:
         """Where progress and errors go."""
         from rich.console import Console  # noqa: PLC0415 - likewise
 
-        return Console(stderr=True, no_color=self.no_color or None, highlight=False)
+        return Console(stderr=True, no_color=self.no_color or None, highlight=False, markup=False)
 
     @property
     def interactive(self) -> bool:

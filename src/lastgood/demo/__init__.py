@@ -1,1 +1,1 @@
-"""TODO."""
+"""The miniature production, and the story that is lived through on it."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Public fakes, and one conformance suite for each driver family."""

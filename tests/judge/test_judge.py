@@ -329,6 +329,17 @@ def test_the_evidence_holds_what_was_stated_measured_and_seen() -> None:
     assert evidence["live:backend"].value == "b" * 40
 
 
+def test_the_first_reason_is_what_decided() -> None:
+    reasons = {
+        "60 % affected, stated by ada: over 50 %": Statement(affected=0.6, by="ada"),
+        "50 % affected, stated by a person: not over 50 %": Statement(affected=0.5),
+        "a security issue, stated by a person": Statement(security=True),
+        "11 min of outage, stated by a person": Statement(outage_s=660),
+        "nothing is stated, no check has a standing, no share is measured": Statement(),
+    }
+    assert [decide(statement).reasons[0] for statement in reasons.values()] == list(reasons)
+
+
 def test_a_blind_machine_says_so_beside_a_statement() -> None:
     verdict = decide(Statement(affected=0.6), observation(SICK, connectivity=False))
     assert "this machine reached nothing at all: nothing was observed" in verdict.reasons

@@ -148,7 +148,9 @@ def affected(case: Case) -> Answer:
     share = case.statement.affected
     if share is not None:
         says = Says.YES if share > over else Says.NO
-        return Answer(says=says, because=stated(case, f"{percent(share)} affected"), stated=True)
+        rank = "over" if says is Says.YES else "not over"
+        because = f"{stated(case, f'{percent(share)} affected')}: {rank} {percent(over)}"
+        return Answer(says=says, because=because, stated=True)
     return measured(case) or probed(case)
 
 

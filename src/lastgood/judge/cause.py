@@ -178,11 +178,11 @@ def is_cause(case: Case) -> Answer:
     """
     causes = attribute(case)
     likely = overall(causes)
-    because = "; ".join(cause.because for cause in causes) or "nothing was seen"
+    because = "; ".join(cause.because for cause in causes) or "no service was looked at"
     if decided_by_statement(case):
         if likely is Likely.AGAINST:
             return Answer(says=Says.NO, because=because)
-        return Answer(says=Says.YES, because=f"a person states it; {because}", stated=True)
+        return Answer(says=Says.YES, because=f"nothing speaks against it: {because}", stated=True)
     says = {Likely.YES: Says.YES, Likely.UNKNOWN: Says.UNKNOWN}.get(likely, Says.NO)
     return Answer(says=says, because=because)
 

@@ -115,7 +115,7 @@ def reasons(
 ) -> tuple[str, ...]:
     """Why, in words: the branches that mattered, what speaks beside them, and what to do."""
     told = [b for b in path[1:-1] if b.answer != Says.NO] + [path[-1]]
-    said = [f"{b.question} {b.answer}: {b.because}" for b in told]
+    said = [branch.because for branch in told]
     measured = answers.measured(case)
     if case.statement.affected is not None and measured is not None:
         said.append(f"measured: {measured.because}")
@@ -126,7 +126,7 @@ def reasons(
     said.extend(
         c.because
         for c in causes
-        if c.because not in path[-1].because and c.likely is not Likely.UNKNOWN
+        if c.because not in " ".join(said) and c.likely is not Likely.UNKNOWN
     )
     said.append(ADVICE[decision])
     return tuple(said)

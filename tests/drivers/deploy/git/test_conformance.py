@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -54,33 +54,22 @@ class GitScene:
         self.remote.hook(name, f'rm -f "$0"; {act}')
 
 
-def build_scene(
-    root: Path, make_deployer: Callable[..., Deployer], options: dict[str, Any]
-) -> GitScene:
+def build_scene(root: Path, make_deployer: Callable[..., Deployer]) -> GitScene:
     remote = GitRemote(root / "remote.git")
     a = remote.commit({"backend/app": "a", "frontend/app": "1"})
     c = remote.commit({"backend/app": "c"}, branch="next", parents=[a])
     b = remote.commit({"backend/app": "b"})
-    deployer = make_deployer(remote, **options)
+    deployer = make_deployer(remote)
     return GitScene(remote=remote, deployer=deployer, a=a, b=b, c=c, written=remote.count())
 
 
-class Conformance(DeployerConformance):
-    options: ClassVar[dict[str, Any]]
-
+@pytest.mark.timeout(600)  # a scene for each place where it can be cancelled
+class TestGit(DeployerConformance):
     @pytest.fixture
     def make_scene(self, tmp_path: Path, make_deployer: Callable[..., Deployer]) -> SceneMaker:
         numbers = count()
 
         async def build() -> Scene:
-            return build_scene(tmp_path / f"scene-{next(numbers)}", make_deployer, self.options)
+            return build_scene(tmp_path / f"scene-{next(numbers)}", make_deployer)
 
         return build
-
-
-class TestWholeTree(Conformance):
-    options: ClassVar[dict[str, Any]] = {}
-
-
-class TestPaths(Conformance):
-    options: ClassVar[dict[str, Any]] = {"paths": ("backend",)}

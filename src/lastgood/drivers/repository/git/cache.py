@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lastgood.drivers.repository.git.command import CLONE_S, FETCH_PROGRAM, REMOTE_S
-from lastgood.drivers.repository.git.failure import BrokenCacheError, remote_error, shallow
+from lastgood.drivers.repository.git.failure import (
+    BrokenCacheError,
+    remote_error,
+    says_shallow,
+    shallow,
+)
 from lastgood.errors import StateError
 
 if TYPE_CHECKING:
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 
     from lastgood.drivers.repository.git.address import Address
     from lastgood.drivers.repository.git.command import Git
+    from lastgood.ports.children import Finished
 
 _FETCH = (
     *("fetch", "--quiet", "--prune", "--force", "--no-tags", "--no-recurse-submodules"),
@@ -65,21 +71,21 @@ class Cache:
                 await self._make()
                 return
             await self._refuse_shallow(self.git)
-            done = await self.git.ask(*_FETCH, "origin")
+            done = await self._fetched(self.git, "origin")
             if done.returncode == 0:
                 return
             # Ours or theirs? The remote is asked without the folder having a say.
             asked = await self.git.at(self._place / "absent").ask(
                 "ls-remote", "--quiet", FETCH_PROGRAM, "--", self._address.url, "HEAD"
             )
-            if asked.returncode != 0 or "shallow" in done.stderr:
+            if asked.returncode != 0:
                 raise remote_error(self._address.identity, asked.stderr or done.stderr)
             await self._make()
 
     async def fetch_refs(self, pattern: str) -> None:
         """Bring the refs of one more pattern up to the remote's state."""
         async with self._locked():
-            done = await self.git.ask(*_FETCH, "origin", f"+{pattern}:{pattern}")
+            done = await self._fetched(self.git, "origin", f"+{pattern}:{pattern}")
             if done.returncode != 0:
                 raise remote_error(self._address.identity, done.stderr)
 
@@ -123,14 +129,16 @@ class Cache:
         ):
             await git.read("config", "--add", key, value)
         await self._refuse_shallow(git)
-        done = await git.ask(*_FETCH, *options, "origin", limit=CLONE_S)
-        if done.returncode == 0:
-            return True
-        if options and "shallow" not in done.stderr and "promisor" not in done.stderr:
+        done = await self._fetched(git, *options, "origin", limit=CLONE_S)
+        if done.returncode != 0 and (not options or "promisor" not in done.stderr):
             raise remote_error(self._address.identity, done.stderr)
-        if not options:
-            raise remote_error(self._address.identity, done.stderr)
-        return False
+        return done.returncode == 0
+
+    async def _fetched(self, git: Git, *arguments: str, limit: float = REMOTE_S) -> Finished:
+        done = await git.ask(*_FETCH, *arguments, limit=limit)
+        if says_shallow(done.stderr):
+            raise shallow(self._address.identity)
+        return done
 
     async def _refuse_shallow(self, git: Git) -> None:
         if (git.place / "shallow").exists():

@@ -44,7 +44,7 @@ def words(said: str) -> str:
 
 def remote_error(remote: str, said: str) -> LastgoodError:
     """Why a remote did not do what it was asked, from what git printed."""
-    if "shallow" in said:
+    if says_shallow(said):
         return shallow(remote)
     if _LOGIN.search(said):
         return RemoteError(
@@ -67,6 +67,11 @@ def remote_error(remote: str, said: str) -> LastgoodError:
         code="remote-unreachable",
         retryable=True,
     )
+
+
+def says_shallow(said: str) -> bool:
+    """Whether git left something out because the remote lacks its history; no error for git."""
+    return bool(re.search(r"shallow roots are not allowed|shallow update not allowed", said))
 
 
 def shallow(remote: str) -> RefusedError:

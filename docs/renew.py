@@ -1,4 +1,4 @@
-# noqa: INP001 - a script, not a package
+
 """Make what docs/ derives from the code anew: the schema and the tables of the configuration.
 
 `--check` changes nothing and exits 1 when something is not current.

@@ -64,8 +64,9 @@ def _service(production: Production, name: str, checks: list[str]) -> dict[str, 
         "driver": "releases",
         "path": str(production.service_path(name)),
         "keep": 10,
+        **repository,
     }
     restart = production.restart_command(name)
     if restart:
         releases["restart"] = restart
-    return {"deploy": [releases], "checks": checks}
+    return {"deploy": [releases, {"driver": "git", **repository}], "checks": checks}

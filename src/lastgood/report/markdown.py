@@ -57,7 +57,7 @@ def _summary(report: Report) -> Iterator[str]:
     yield "## Summary"
     yield ""
     if run.outcome is None:
-        yield "The run is **not over**: `lastgood watch` follows it, `lastgood resume` continues it."
+        yield "The run is **not over**: `lastgood watch` follows it, `lastgood resume` goes on."
     else:
         took = f" in {run.seconds:.1f} s of {run.plan.budget_s:g} s" if run.seconds else ""
         word = "recovered" if run.outcome is Outcome.RECOVERED else run.outcome.value

@@ -259,3 +259,33 @@ async def test_a_working_copy_as_remote(
     assert error.code == "push-refused"
     assert "`repository`" in error.mend
     assert (tmp_path / "copy" / "app").read_text(encoding="utf-8") == "2"
+
+
+async def test_only_one_of_many_gets_a_lock(
+    remote: GitRemote, make_repository: Callable[..., GitRepository]
+) -> None:
+    """From several machines at the same moment: the remote decides."""
+    remote.commit({"app": "1"})
+    machines = [make_repository(state=f"state-{number}") for number in range(4)]
+    await asyncio.gather(*(machine.tip() for machine in machines))
+    errors = await asyncio.gather(
+        *(
+            error_of(machine.write_ref("production/lock", f"held by {number}", None))
+            for number, machine in enumerate(machines)
+        )
+    )
+    assert errors.count(None) == 1
+    assert {error.code for error in errors if error} == {"ref-race"}
+    (held,) = (await machines[0].read_refs("production/")).values()
+    assert held.text == f"held by {errors.index(None)}"
+
+
+async def test_refs_are_read_through_a_broken_copy(
+    remote: GitRemote, make_repository: Callable[..., GitRepository], tmp_path: Path
+) -> None:
+    remote.commit({"app": "1"})
+    repository = make_repository()
+    held = await repository.write_ref("production/lock", "x", None)
+    (cache,) = caches(tmp_path)
+    shutil.rmtree(cache / "objects")
+    assert await repository.read_refs("") == {"production/lock": (held, "x")}

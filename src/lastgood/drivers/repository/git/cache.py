@@ -74,20 +74,29 @@ class Cache:
             done = await self._fetched(self.git, "origin")
             if done.returncode == 0:
                 return
-            # Ours or theirs? The remote is asked without the folder having a say.
-            asked = await self.git.at(self._place / "absent").ask(
-                "ls-remote", "--quiet", FETCH_PROGRAM, "--", self._address.url, "HEAD"
-            )
-            if asked.returncode != 0:
-                raise remote_error(self._address.identity, asked.stderr or done.stderr)
+            await self._blame_remote(done)
             await self._make()
 
     async def fetch_refs(self, pattern: str) -> None:
-        """Bring the refs of one more pattern up to the remote's state."""
+        """Bring the refs of one more pattern up to the remote's state.
+
+        Raises:
+            RemoteError: the remote does not answer.
+            BrokenCacheError: it does, so it must be the folder.
+        """
         async with self._locked():
             done = await self._fetched(self.git, "origin", f"+{pattern}:{pattern}")
             if done.returncode != 0:
-                raise remote_error(self._address.identity, done.stderr)
+                await self._blame_remote(done)
+                raise BrokenCacheError("fetch", done.stderr)
+
+    async def _blame_remote(self, failed: Finished) -> None:
+        """Raise the remote's error, if it fails too when the folder has no say."""
+        asked = await self.git.at(self._place / "absent").ask(
+            "ls-remote", "--quiet", FETCH_PROGRAM, "--", self._address.url, "HEAD"
+        )
+        if asked.returncode != 0:
+            raise remote_error(self._address.identity, asked.stderr or failed.stderr)
 
     async def mend(self) -> bool:
         """Make the folder anew if it is broken; whether it was."""

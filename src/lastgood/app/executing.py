@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lastgood.app.approved import refuse_changed
 from lastgood.app.holding import HoldKeeper
 from lastgood.app.lockrefs import free_lock_refs, take_lock_refs
 from lastgood.app.project import now
 from lastgood.app.settling import settle
-from lastgood.config import config_hash
 from lastgood.engine.direct.engine import DirectEngine, end_children
-from lastgood.errors import StepError
+from lastgood.errors import RefusedError
 from lastgood.execute.handlers.deploy import DeployHandler
 from lastgood.execute.handlers.hold import HoldHandler, UnholdHandler
 from lastgood.execute.handlers.precheck import PrecheckHandler
 from lastgood.execute.handlers.prove import ProveHandler
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from lastgood.app.project import Project
     from lastgood.app.proving import Prover
     from lastgood.app.wiring import Drivers
     from lastgood.execute.step import Handler
     from lastgood.model.run import Run
     from lastgood.ports.action import Action
+    from lastgood.store.state import State
 
 TAKEN_AWAY = ("taken-over", "unlocked")
 """Codes of runs whose lock was taken from them: what they left is ended before anything begins."""
@@ -32,9 +35,11 @@ async def execute(project: Project, drivers: Drivers, run: Run, prover: Prover) 
     """Carry an open run out from wherever its journal says it stands; gives the ended run.
 
     Raises:
+        RefusedError: it was begun under another version or configuration; it stays open.
         StaleLeaseError: it was taken over; nothing more was done.
         StateError: the state cannot be written; the run stays open where it stands.
     """
+    run = _claim(project.state, run)
     handlers = _handlers(project, drivers, run, prover)
     for former in project.state.journal.runs(run.environment):
         if former.code in TAKEN_AWAY:
@@ -53,6 +58,21 @@ async def execute(project: Project, drivers: Drivers, run: Run, prover: Prover) 
     return ended
 
 
+def _claim(state: State, run: Run) -> Run:
+    """Take the run's lock from whichever process carried it out before, by a new epoch.
+
+    That process may only be stopped; should it go on, it finds its lease stale.
+
+    Raises:
+        RefusedError: the run does not hold the lock any more.
+    """
+    with state.transaction():
+        lock = state.locks.get(run.environment)
+        since = lock.since or run.commanded_at
+        lease = state.locks.take_over(run.environment, run.id, run.id, lock.holder, since)
+        return state.journal.set_epoch(run.id, lease.epoch)
+
+
 def note(project: Project, run: Run, kind: str, text: str) -> None:
     """Write a warning into the run's timeline."""
     project.state.events.append(
@@ -62,18 +82,25 @@ def note(project: Project, run: Run, kind: str, text: str) -> None:
 
 
 def _handlers(project: Project, drivers: Drivers, run: Run, prover: Prover) -> dict[str, Handler]:
+    """The handler of each kind of step.
+
+    Raises:
+        RefusedError: see `refuse_changed`; a run that did nothing yet ends as refused instead.
+    """
+    if run.cancel_at is not None:
+        return {}  # nothing is begun any more, and whatever changed must not stand in the way
     plan = run.plan
+    try:
+        refuse_changed(project, run)
+    except RefusedError as refusal:
+        if any(record.started_at for record in project.state.journal.steps(run.id)):
+            raise
+        return {"precheck": PrecheckHandler(plan, {}, _refusing(refusal))}
     chosen = {move.service: drivers.deployers[move.service][move.route] for move in plan.moves}
     keeper = HoldKeeper(project, drivers, run.id)
     prove = ProveHandler(prover.look, cadence_s=prover.cadence_s)
 
     async def lock(action: Action) -> None:
-        if plan.config_hash != config_hash(project.settings):
-            raise StepError(
-                "the configuration was changed after the plan was approved",
-                mend="give the command again: the new plan is made from the new configuration",
-                code="config-changed",
-            )
         action.fence()
         for warning in await take_lock_refs(project, drivers, run):
             note(project, run, "lock.ref-missing", warning)
@@ -86,3 +113,11 @@ def _handlers(project: Project, drivers: Drivers, run: Run, prover: Prover) -> d
         "prove": prove,
         "verify": prove,
     }
+
+
+def _refusing(refusal: RefusedError) -> Callable[[Action], Awaitable[None]]:
+    async def refuse(action: Action) -> None:
+        del action
+        raise refusal
+
+    return refuse

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from lastgood.app.runnerlog import why_stopped
 from lastgood.app.submitting import wake
-from lastgood.engine.direct.spawn import runner_lives
+from lastgood.engine.direct.spawn import LOG, runner_lives
 from lastgood.errors import LastgoodError
 from lastgood.model.run import RunState
 
@@ -34,18 +35,19 @@ def follow(project: Project, run_id: str) -> Iterator[Snapshot]:
     A runner that died is started again, since what was approved is what runs.
 
     Raises:
-        LastgoodError: the runner does not stay alive (`runner-dies`); says where its words are.
+        LastgoodError: the run stays open where it stands: its runner stopped it and said why
+            (`run-stopped`), or does not stay alive (`runner-dies`).
     """
     revivals = 0
-    journal = project.state.journal
     while True:
-        run = journal.run(run_id)
-        yield Snapshot(run, journal.steps(run_id))
-        if run.state is RunState.ENDED:
+        now = stand(project, run_id)
+        yield now
+        if now.run.state is RunState.ENDED:
             return
+        _raise_if_stopped(project, now.run)
         if not runner_lives(project.state_folder):
             # It may have ended the run between our two looks.
-            if journal.run(run_id).state is RunState.ENDED:
+            if stand(project, run_id).run.state is RunState.ENDED:
                 continue
             if revivals == REVIVALS:
                 raise _dies(project, run_id)
@@ -60,15 +62,25 @@ def stand(project: Project, run_id: str) -> Snapshot:
     return Snapshot(journal.run(run_id), journal.steps(run_id))
 
 
+def _raise_if_stopped(project: Project, run: Run) -> None:
+    # What was said before the last sign of life is over: somebody has taken it up again.
+    since = project.state.journal.last_activity(run.id)
+    why = why_stopped(project.state_folder, run.id, since)
+    if why is not None:
+        raise LastgoodError(
+            f"{run.id} stopped where it stands",
+            cause=why,
+            mend="when that is mended: lastgood resume; or lastgood unlock --reason TEXT",
+            code="run-stopped",
+        )
+
+
 def _dies(project: Project, run_id: str) -> LastgoodError:
-    log = project.state_folder / "runner.log"
-    try:
-        words = log.read_text(errors="replace").strip().splitlines()[-1]
-    except (OSError, IndexError):
-        words = "it left no word"
     return LastgoodError(
-        f"the runner of {run_id} does not stay alive; the run is open where it stands",
-        cause=project.masker.mask(words),
-        mend=f"see {log}; then: lastgood resume, or lastgood unlock --reason TEXT",
+        f"nobody carries {run_id} out; it is open where it stands",
+        cause=f"its runner was started {REVIVALS} times and ended each time; a run that nobody "
+        "worked on for 15 minutes is not continued by itself",
+        mend=f"see {project.state_folder / LOG}; then: lastgood resume, "
+        "or lastgood unlock --reason TEXT",
         code="runner-dies",
     )

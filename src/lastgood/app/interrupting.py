@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lastgood.app.approved import refuse_changed
 from lastgood.app.lockrefs import free_lock_refs
 from lastgood.app.project import now, operator
 from lastgood.app.submitting import wake
 from lastgood.engine.direct.engine import end_children
+from lastgood.engine.direct.spawn import depose
 from lastgood.errors import RefusedError
 from lastgood.model.run import Outcome, RunState
 
@@ -40,8 +42,13 @@ def open_run(project: Project, run_id: str | None) -> Run:
 
 
 def resume(project: Project, run_id: str | None) -> Run:
-    """Let an open run go on; a living runner that carries it out already is not disturbed."""
+    """Let an open run go on; a living runner that carries it out already is not disturbed.
+
+    Raises:
+        RefusedError: nothing is open, or what was approved cannot go on as it is now.
+    """
     run = open_run(project, run_id)
+    refuse_changed(project, run)
     with project.state.transaction():
         resumed = project.state.journal.mark_resumed(run.id, now())
         project.state.events.append(
@@ -64,6 +71,22 @@ def cancel(project: Project, run_id: str | None) -> Run:
         )  # fmt: skip
     wake(project)
     return stopped
+
+
+def holder(project: Project) -> str:
+    """The run that holds the environment's lock.
+
+    Raises:
+        RefusedError: nobody holds it (`not-locked`).
+    """
+    lock = project.state.locks.get(project.name)
+    if lock.run is None:
+        raise RefusedError(
+            f"nobody holds the lock of {project.name}",
+            mend="see: lastgood status",
+            code="not-locked",
+        )
+    return lock.run
 
 
 async def unlock(project: Project, reason: str) -> str | None:
@@ -90,6 +113,7 @@ async def unlock(project: Project, reason: str) -> str | None:
             "lock.broken", operator(), f"the lock was taken from {lock.run}: {reason}",
             at=now(), environment=project.name, run=lock.run,
         )  # fmt: skip
+    depose(state.folder)  # the runner may be stopped or stuck, and the next run needs one
     await end_children(state, lock.run, project.masker)
     async with project.drivers() as drivers:
         await free_lock_refs(project, drivers, lock.run)

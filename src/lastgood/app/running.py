@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import os
 import signal
-import sys
 import traceback
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lastgood.app import flow
 from lastgood.app.project import Project, now
+from lastgood.app.runnerlog import write_log, write_stopped
 from lastgood.app.watching import keep_watches
-from lastgood.engine.direct.spawn import gate, take_runner_lock
+from lastgood.engine.direct.spawn import gate, reigns, take_runner_lock
 from lastgood.errors import LastgoodError, StaleLeaseError
 
 if TYPE_CHECKING:
@@ -29,19 +31,35 @@ CONTINUE_WITHIN = timedelta(minutes=15)
 """A run that nobody worked on for longer is not continued by itself: the world moved on, and a
 person says `lastgood resume`."""
 
+REST_S = 5.0
+"""How long the watching of an environment rests after a failure."""
+
+FAILURES = 5
+"""After so many failures in a row an environment is not watched by this runner any more."""
+
 
 class Work:
-    """The runner's tasks: one for each open run, one for each environment with watches."""
+    """The runner's tasks: one for each open run, one for each environment with watches.
+
+    Args:
+        config: the configuration; it is read anew for each task.
+        environment: any environment of it: the state is one for all.
+        lock: the descriptor of the runner's lock, held.
+    """
 
     def __init__(self, config: Path, environment: str, lock: int) -> None:
         self._config = config
         self._project = Project.open(config, environment)
+        self._folder = self._project.state_folder
         self._lock = lock
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._given_up: dict[str, datetime] = {}
+        self._runs: dict[str, asyncio.Task[None]] = {}
+        self._watches: dict[str, asyncio.Task[None]] = {}
+        # When its resumption was last asked for, as it was when a run stopped here.
+        self._stopped: dict[str, datetime | None] = {}
+        self._failures: dict[str, int] = {}
 
     async def until_idle(self, linger_s: float) -> None:
-        """Work until there was nothing to do for a while, then let the runner's lock go.
+        """Work until there was nothing to do for a while, or until deposed.
 
         Args:
             linger_s: how long to wait for rows when there are none: a command that is about to
@@ -49,134 +67,134 @@ class Work:
         """
         loop = asyncio.get_running_loop()
         idle_since = loop.time()
-        while True:
-            if self._folder_is_gone():
-                await self.put_down()
-                return
+        while reigns(self._folder, self._lock):
             self._begin()
-            if self._tasks:
+            if self._busy:
                 idle_since = loop.time()
             elif loop.time() - idle_since > linger_s and self._end():
                 return
             await asyncio.sleep(CADENCE_S)
 
-    async def forever(self) -> None:
-        """Work until cancelled."""
-        while True:
+    async def until_deposed(self) -> None:
+        """Work until another runner is let begin in our place."""
+        while reigns(self._folder, self._lock):
             self._begin()
             await asyncio.sleep(CADENCE_S)
 
     async def put_down(self) -> None:
         """Stop all tasks where they stand: their runs stay open, their children are ended."""
-        for task in self._tasks.values():
+        tasks = [*self._runs.values(), *self._watches.values()]
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks.values())
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._project.state.close()
         os.close(self._lock)
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._runs or self._watches)
 
     def _begin(self) -> None:
         """Forget finished tasks; begin what is open and not begun."""
-        for key in [key for key, task in self._tasks.items() if task.done()]:
-            self._reap(key, self._tasks.pop(key))
+        for run_id in [run_id for run_id, task in self._runs.items() if task.done()]:
+            del self._runs[run_id]
+        for name in [name for name, task in self._watches.items() if task.done()]:
+            del self._watches[name]
         state = self._project.state
         for run in state.journal.open_runs():
-            if run.id not in self._tasks and self._may_go_on(run):
-                self._tasks[run.id] = asyncio.create_task(self._carry_out(run))
-        for environment in {watch.environment for watch in state.watches.pending()}:
-            key = f"watches of {environment}"
-            if key not in self._tasks and not self._rests(key):
-                self._tasks[key] = asyncio.create_task(self._watch(environment))
-
-    def _folder_is_gone(self) -> bool:
-        """Whether the state folder was taken away: then nobody can want anything of us."""
-        try:
-            there = (self._project.state_folder / "runner.lock").stat().st_ino
-        except FileNotFoundError:
-            return True
-        return there != os.fstat(self._lock).st_ino
+            if run.id not in self._runs and self._may_go_on(run):
+                self._runs[run.id] = asyncio.create_task(self._carry_out(run))
+        for name in {watch.environment for watch in state.watches.pending()}:
+            if name not in self._watches and self._failures.get(name, 0) < FAILURES:
+                self._watches[name] = asyncio.create_task(self._watch(name))
 
     def _end(self) -> bool:
-        """Let the lock go unless a row came in: a command waits for this decision at the gate."""
-        with gate(self._project.state_folder):
+        """Be done unless a row came in: a command waits for this decision at the gate."""
+        with gate(self._folder):
             self._begin()
-            if self._tasks:
+            if self._busy or not reigns(self._folder, self._lock):
                 return False
-            os.close(self._lock)
+            # Within the gate: whoever passes it next finds us gone.
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
         return True
 
     def _may_go_on(self, run: Run) -> bool:
-        given_up = self._given_up.get(run.id)
-        if given_up is not None:
-            return run.resumed_at is not None and run.resumed_at > given_up
-        newest = max(
-            self._project.state.journal.last_activity(run.id),
-            run.resumed_at or run.commanded_at,
-        )
+        """Whether a run that nobody here carries out is taken up."""
+        if run.id in self._stopped:
+            return run.resumed_at != self._stopped[run.id]
+        newest = self._project.state.journal.last_activity(run.id)
         return now() - newest < CONTINUE_WITHIN
 
-    def _rests(self, key: str) -> bool:
-        """Whether watching failed lately: it is tried again, not in a tight circle."""
-        given_up = self._given_up.get(key)
-        return given_up is not None and now() - given_up < timedelta(seconds=5)
-
     async def _carry_out(self, run: Run) -> None:
-        project = Project.open(self._config, run.environment)
+        """Carry a run out; what stops it is said in the log, and it stays open."""
+        self._stopped.pop(run.id, None)
         try:
-            await flow.carry_out(project, run)
-        finally:
-            project.state.close()
+            project = Project.open(self._config, run.environment)
+            try:
+                await flow.carry_out(project, run)
+            finally:
+                project.state.close()
+        except StaleLeaseError as stale:
+            write_log(self._folder, f"{run.id} was taken away: {self._words(stale)}")
+        except Exception as error:  # noqa: BLE001 - other runs go on whatever stopped this one
+            self._stopped[run.id] = run.resumed_at
+            write_stopped(self._folder, run.id, self._words(error))
 
     async def _watch(self, environment: str) -> None:
-        project = Project.open(self._config, environment)
+        """Keep an environment's watches; after a failure rest, so that trying again is no spin."""
         try:
-            await keep_watches(project)
-        finally:
-            project.state.close()
+            project = Project.open(self._config, environment)
+            try:
+                await keep_watches(project)
+            finally:
+                project.state.close()
+            self._failures.pop(environment, None)
+        except Exception as error:  # noqa: BLE001 - runs go on though nobody watches
+            self._failures[environment] = self._failures.get(environment, 0) + 1
+            write_log(self._folder, f"watching {environment} failed: {self._words(error)}")
+            await asyncio.sleep(REST_S)
 
-    def _reap(self, key: str, task: asyncio.Task[None]) -> None:
-        """Say in the runner's log why a task failed; its run stays open for `lastgood resume`."""
-        error = task.exception()
-        if error is None:
-            self._given_up.pop(key, None)
-            return
-        self._given_up[key] = now()
-        if isinstance(error, StaleLeaseError):
-            text = f"{key}: {error}"
-        elif isinstance(error, LastgoodError):
-            text = f"{key} stopped where it stands: {error}"
-        else:
-            text = f"{key} stopped by a fault of lastgood:\n" + "".join(
-                traceback.format_exception(error)
-            )
-        sys.stderr.write(f"{now().isoformat()} {self._project.masker.mask(text)}\n")
-        sys.stderr.flush()
+    def _words(self, error: Exception) -> str:
+        """An error in its words; a fault of ours leaves its trace in the log as well."""
+        mask = self._project.masker.mask
+        if isinstance(error, LastgoodError):
+            return mask(str(error))
+        write_log(self._folder, mask("".join(traceback.format_exception(error))))
+        return mask(f"a fault of lastgood: {error!r}")
 
 
-async def wait_for_lock(folder: Path) -> int:
-    """The runner's lock, as soon as whoever holds it is gone."""
-    while (descriptor := take_runner_lock(folder)) is None:  # noqa: ASYNC110 - no event tells it
-        await asyncio.sleep(0.5)
-    return descriptor
+async def work_until_idle(config: Path, environment: str, lock: int, linger_s: float) -> None:
+    """What a runner that a command started does, from its first look to its end."""
+    work = Work(config, environment, lock)
+    try:
+        await work.until_idle(linger_s)
+    finally:
+        await work.put_down()
 
 
 async def serve(project: Project) -> None:
     """Work until SIGTERM or SIGINT, in the place of the runner that a command would start."""
     loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
+    serving = asyncio.create_task(_serve(project))
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, serving.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+async def _serve(project: Project) -> None:
+    """Reign again and again: a deposed worker waits for its turn like any other."""
     folder = project.state.folder  # made when it was not there
-    taking = asyncio.create_task(wait_for_lock(folder))
-    stopping = asyncio.create_task(stopped.wait())
-    await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if stopping.done():
-        taking.cancel()
-        return
-    work = Work(project.settings.file, project.name, taking.result())
-    working = asyncio.create_task(work.forever())
-    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    working.cancel()
-    await asyncio.wait({working})
-    await work.put_down()
-    if not working.cancelled():
-        working.result()
+    while True:
+        work = Work(project.settings.file, project.name, await _runner_lock(folder))
+        try:
+            await work.until_deposed()
+        finally:
+            await work.put_down()
+
+
+async def _runner_lock(folder: Path) -> int:
+    """The runner's lock, as soon as whoever holds it is gone."""
+    while (descriptor := take_runner_lock(folder)) is None:  # noqa: ASYNC110 - no event tells it
+        await asyncio.sleep(0.5)
+    return descriptor

@@ -39,11 +39,16 @@ def settle(
         outcomes: how each of its steps ended.
         newest_proof: the last look, kept as evidence where the run did not come to a proof.
         stability_s: how long the environment is watched from now on.
+
+    Raises:
+        StaleLeaseError: the run was taken over; nothing was written.
     """
     at = now()
     outcome, code = judge_outcomes(outcomes)
     proof = last_proof(outcomes) or newest_proof
+    lease = Lease(environment=run.environment, run=run.id, epoch=run.epoch)
     with state.transaction():
+        state.locks.check(lease)
         recovered = outcome is Outcome.RECOVERED
         proven_at = proof.at if recovered and proof else None
         state.journal.end_run(
@@ -63,7 +68,6 @@ def settle(
             data={"outcome": outcome.value, "code": code},
         )  # fmt: skip
         # Released last: until here nobody else may begin.
-        lease = Lease(environment=run.environment, run=run.id, epoch=run.epoch)
         state.locks.release(lease)
     return ended
 

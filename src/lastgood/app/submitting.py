@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lastgood import __version__
 from lastgood.app.project import now, operator
-from lastgood.engine.direct.spawn import ensure_runner
+from lastgood.engine.direct.spawn import depose, ensure_runner
 from lastgood.errors import RefusedError
 from lastgood.model.noun import to_json
 from lastgood.model.plan import PlanKind, plan_digest
@@ -84,6 +84,8 @@ def submit(
             at=at, environment=project.name, incident=incident, run=run_id,
             data={"plan": plan.id, "digest": run.plan_digest},
         )  # fmt: skip
+    if take_over is not None:
+        depose(state.folder)  # the runner of that run may be stopped or stuck
     wake(project)
     return run
 
@@ -98,7 +100,7 @@ def wake(project: Project, *, linger_s: float = 1.0) -> bool:
     """
     state = project.state  # the folder is there, and private, from here on
     command = [
-        sys.executable, "-m", "lastgood.runner",
+        sys.executable, "-P", "-m", "lastgood.runner",
         "--config", str(project.settings.file), "--env", project.name,
         "--linger", f"{linger_s:g}",
     ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from lastgood.errors import LastgoodError
+from lastgood.errors import LastgoodError, StaleLeaseError, StateError
 from lastgood.model.run import StepOutcome, StepState
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ async def perform(
     The order matters. The recorded outcome is returned first, since a crash may have come between
     writing it and telling the interpreter. Then the world is asked, since a crash may have come
     between the side effect and the record. Only then is anything done.
+
+    Raises:
+        StaleLeaseError: the run was taken over: it has no say any more, not even that it failed.
+        StateError: nothing can be written down: the step stays where it stands.
     """
     recorded = journal.outcome(step.id)
     if recorded is not None:
@@ -56,6 +60,8 @@ async def perform(
             journal.start(step.id, attempt)
             await handler.apply(step, action)
             done = await handler.confirm(step, action)
+    except (StaleLeaseError, StateError):
+        raise
     except LastgoodError as error:
         return failure(error)
     return journal.finish(step.id, done)

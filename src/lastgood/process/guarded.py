@@ -81,6 +81,18 @@ class GuardedChildren:
         order = Order(argv=tuple(argv), timeout=timeout, cwd=cwd, env=env, stdin=stdin, check=check)
         return await run_to_end(order, self._start, self._masker, self._keep)
 
+    async def claim(self) -> None:
+        """End what an earlier attempt left, and be the only one that may start children.
+
+        Once somebody else claims or clears the tag, this object starts nothing more.
+
+        Raises:
+            ChildError: `child-alive`: something does not die.
+            StateError: the directory cannot be read or written.
+        """
+        async with self._beginning:
+            await self._begin()
+
     async def clear(self) -> None:
         """End every child under this tag, whoever started it; returns when all are dead.
 
@@ -96,10 +108,8 @@ class GuardedChildren:
 
     async def _start(self, order: Order, pipes: Pipes) -> GuardedChild:
         async with self._beginning:
-            if self._attempt is None:
-                await end_attempts(self._directory, self._tag, self._grace + _MARGIN_SECONDS)
-                self._attempt = Attempt.begin(self._directory, self._tag)
-            record = self._attempt.record()
+            attempt = self._attempt or await self._begin()
+            record = attempt.record()
         ours, theirs = socket.socketpair()
         ours.settimeout(0)
         try:
@@ -120,6 +130,11 @@ class GuardedChildren:
             masker=self._masker,
             grace=self._grace,
         )
+
+    async def _begin(self) -> Attempt:
+        await end_attempts(self._directory, self._tag, self._grace + _MARGIN_SECONDS)
+        self._attempt = Attempt.begin(self._directory, self._tag)
+        return self._attempt
 
     def _start_guard(
         self, order: Order, pipes: Pipes, record: Record, control: int

@@ -6,9 +6,12 @@ import argparse
 import asyncio
 import os
 import signal
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
-from lastgood.app.running import Work
+from lastgood.app.running import work_until_idle
+from lastgood.errors import LastgoodError
 
 
 def main() -> None:
@@ -24,7 +27,12 @@ def main() -> None:
     # The terminal's hang-up and Ctrl-C are not for a process that outlives the terminal.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(Work(given.config, given.env, given.lock_fd).until_idle(given.linger))
+    working = work_until_idle(given.config, given.env, given.lock_fd, given.linger)
+    try:
+        asyncio.run(working)
+    except LastgoodError as error:
+        # Only the log is there to read it; whoever follows a run starts the next runner.
+        sys.exit(f"{datetime.now(UTC).isoformat()} the runner ends: {error}")
 
 
 if __name__ == "__main__":

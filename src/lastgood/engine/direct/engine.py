@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import traceback
 from typing import TYPE_CHECKING
 
+from lastgood.engine.direct.journal import RunJournal
+from lastgood.errors import LastgoodError
 from lastgood.execute.action import StepAction
 from lastgood.execute.interpreter import interpret
 from lastgood.execute.step import perform
@@ -35,40 +39,13 @@ def step_children(state: State, run: str, step: str, masker: Masker) -> GuardedC
 
 
 async def end_children(state: State, run: str, masker: Masker) -> None:
-    """End whatever a run's begun steps left behind; returns when nothing of it is alive.
+    """End whatever a run's steps left behind; returns when nothing of it is alive.
 
     Raises:
         ChildError: something does not die (`child-alive`).
     """
     for record in state.journal.steps(run):
-        if record.started_at is not None:
-            await step_children(state, run, record.step, masker).clear()
-
-
-class RunJournal:
-    """One run's lines in the store's journal."""
-
-    def __init__(self, state: State, run: str, now: Callable[[], datetime]) -> None:
-        self._journal = state.journal
-        self._run = run
-        self._now = now
-
-    def outcome(self, step: str) -> StepOutcome | None:
-        """The recorded final outcome of a step."""
-        records = {record.step: record for record in self._journal.steps(self._run)}
-        return records[step].outcome if step in records else None
-
-    def start(self, step: str, attempt: int) -> None:
-        """Write that an attempt begins."""
-        self._journal.start_step(self._run, step, attempt, self._now())
-
-    def finish(self, step: str, outcome: StepOutcome) -> StepOutcome:
-        """Write the final outcome, unless there is one already."""
-        return self._journal.finish_step(self._run, step, outcome, self._now())
-
-    def note(self, step: str, text: str) -> None:
-        """Write a word of progress."""
-        self._journal.note_step(self._run, step, text)
+        await step_children(state, run, record.step, masker).clear()
 
 
 class DirectEngine:
@@ -86,10 +63,9 @@ class DirectEngine:
         self._run = run
         self._handlers = handlers
         self._masker = masker
-        self._journal = RunJournal(state, run.id, now)
         self._lease = Lease(environment=run.environment, run=run.id, epoch=run.epoch)
+        self._journal = RunJournal(state, self._lease, now)
         self._acting: set[asyncio.Task[StepOutcome]] = set()
-        self._cancelled = False
 
     async def carry_out(self) -> Mapping[str, StepOutcome]:
         """Walk the run's plan from wherever its journal says it stands.
@@ -105,38 +81,45 @@ class DirectEngine:
         watching = asyncio.create_task(self._watch())
         try:
             await asyncio.wait({walking, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if watching.done() and not walking.done():
+            if not walking.done():
                 watching.result()  # the lease is gone: say so, having stopped everything below
             return await walking
         except BaseExceptionGroup as group:
             raise _first(group) from group
         finally:
-            for task in (walking, watching):
-                task.cancel()
-            await asyncio.wait({walking, watching})
+            walking.cancel()
+            watching.cancel()
+            await asyncio.gather(walking, watching, return_exceptions=True)
 
     async def _call(self, act: Act) -> StepOutcome:
         """Perform a step or write an outcome down."""
         if isinstance(act, Settle):
             return self._journal.finish(act.step.id, act.outcome)
-        if self._cancelled:
-            return self._journal.finish(act.step.id, CANCELLED)
+        # Before anything else: a runner that lost the run must not end its successor's children.
+        self._state.locks.check(self._lease)
         children = step_children(self._state, self._run.id, act.step.id, self._masker)
         # A step is not run again before its former guard, and all below it, is gone.
+        await children.claim()
+        outcome = CANCELLED
+        if not self._asked_to_stop():
+            outcome = await self._stoppable(asyncio.create_task(self._perform(act, children)))
         await children.clear()
-        acting = asyncio.create_task(self._perform(act, children))
+        if outcome is CANCELLED:
+            return self._journal.finish(act.step.id, CANCELLED)
+        return outcome
+
+    async def _stoppable(self, acting: asyncio.Task[StepOutcome]) -> StepOutcome:
+        """Wait for an act that a request to stop ends; `CANCELLED` when it did."""
         self._acting.add(acting)
         try:
             await asyncio.wait({acting})
         except asyncio.CancelledError:
             acting.cancel()
-            await asyncio.wait({acting})
+            await asyncio.gather(acting, return_exceptions=True)
             raise
         finally:
             self._acting.discard(acting)
-        if acting.cancelled():
-            return self._journal.finish(act.step.id, CANCELLED)
-        return acting.result()
+        return CANCELLED if acting.cancelled() else acting.result()
 
     async def _perform(self, act: Perform, children: GuardedChildren) -> StepOutcome:
         step = act.step
@@ -145,16 +128,24 @@ class DirectEngine:
             check_lease=lambda: self._state.locks.check(self._lease),
             write_note=lambda text: self._journal.note(step.id, self._masker.mask(text)),
         )
-        handler = self._handlers.get(step.kind)
-        if handler is None:
-            # The plan was approved under another version of lastgood.
+        try:
+            handler = self._handlers[step.kind]
+            return await perform(step, act.attempt, handler, self._journal, action)
+        except LastgoodError:
+            raise
+        except Exception as fault:  # noqa: BLE001 - whatever a driver forgot ends its step only
+            words = "".join(traceback.format_exception(fault))
+            sys.stderr.write(f"{self._run.id} {step.id}: {self._masker.mask(words)}")
             return StepOutcome(
                 state=StepState.FAILED,
-                code="unknown-step",
-                error=f"this version of lastgood knows no step of the kind {step.kind}",
-                mend="resume with the version that made the plan, or unlock and plan again",
+                code="fault",
+                error=self._masker.mask(f"a fault of lastgood: {type(fault).__name__}: {fault}"),
+                mend="the runner's log has the details; please report them",
             )
-        return await perform(step, act.attempt, handler, self._journal, action)
+
+    def _asked_to_stop(self) -> bool:
+        """Whether somebody asked this run to stop."""
+        return self._state.journal.run(self._run.id).cancel_at is not None
 
     async def _watch(self) -> None:
         """Look for a request to stop, and that the lease is still ours.
@@ -164,10 +155,10 @@ class DirectEngine:
         """
         while True:
             self._state.locks.check(self._lease)
-            if not self._cancelled and self._state.journal.run(self._run.id).cancel_at is not None:
-                self._cancelled = True
+            if self._acting and self._asked_to_stop():
                 for task in self._acting:
                     task.cancel()
+                self._acting.clear()  # asked once: a second time would break into its tidying
             await asyncio.sleep(LEASE_CADENCE_S)
 
 

@@ -5,6 +5,9 @@ handed the locked descriptor by the command that started it, so the kernel frees
 happens. `gate.lock` is held for moments: by a command between committing a row and looking whether
 a runner lives, and by a runner between its last look for rows and letting `runner.lock` go. So
 either the command finds a runner that will still look, or it finds none and starts one.
+
+A runner that is stopped or stuck keeps its lock for ever. It is deposed by removing the file: the
+next one locks a new file, and the old one sees, when it wakes, that its lock is no longer the one.
 """
 
 from __future__ import annotations
@@ -15,9 +18,17 @@ import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lastgood.errors import StateError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+LOCK = "runner.lock"
+LOG = "runner.log"
+
+_started: list[subprocess.Popen[bytes]] = []
+"""The runners that this process started: each is collected when it ends before us."""
 
 
 @contextmanager
@@ -32,23 +43,47 @@ def gate(folder: Path) -> Iterator[None]:
 
 
 def runner_lives(folder: Path) -> bool:
-    """Whether a runner holds this state folder."""
-    descriptor = take_runner_lock(folder)
-    if descriptor is None:
-        return True
-    os.close(descriptor)
+    """Whether a runner holds this state folder.
+
+    To look is to lock for an instant, in which a command that has just committed a row would take
+    us for a living runner: hence the gate.
+    """
+    with gate(folder):
+        descriptor = take_runner_lock(folder)
+        if descriptor is None:
+            return True
+        os.close(descriptor)
     return False
 
 
 def take_runner_lock(folder: Path) -> int | None:
     """The locked descriptor of `runner.lock`, or None when a runner holds it."""
-    descriptor = _open(folder / "runner.lock")
+    while True:
+        descriptor = _open(folder / LOCK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        if reigns(folder, descriptor):
+            return descriptor
+        os.close(descriptor)  # its holder was deposed between our two calls
+
+
+def reigns(folder: Path, descriptor: int) -> bool:
+    """Whether this descriptor's lock is the runner's lock still; not when it was deposed."""
+    ours = os.fstat(descriptor)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+        present = (folder / LOCK).stat()
+    except FileNotFoundError:
+        return False
+    return (ours.st_dev, ours.st_ino) == (present.st_dev, present.st_ino)
+
+
+def depose(folder: Path) -> None:
+    """Let another runner begin, whether the present one is well, stopped, stuck or not there."""
+    with gate(folder):
+        (folder / LOCK).unlink(missing_ok=True)
 
 
 def ensure_runner(folder: Path, command: Sequence[str]) -> bool:
@@ -60,25 +95,50 @@ def ensure_runner(folder: Path, command: Sequence[str]) -> bool:
 
     Returns:
         Whether one was started.
+
+    Raises:
+        StateError: none can be started (`no-runner`); what was committed waits for one.
     """
-    with gate(folder):
-        descriptor = take_runner_lock(folder)
-        if descriptor is None:
-            return False
-        try:
-            with (folder / "runner.log").open("ab") as log:
-                subprocess.Popen(
-                    [*command, "--lock-fd", str(descriptor)],
-                    pass_fds=[descriptor],
-                    start_new_session=True,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=folder,
-                )
-        finally:
-            os.close(descriptor)
+    try:
+        with gate(folder):
+            descriptor = take_runner_lock(folder)
+            if descriptor is None:
+                return False
+            try:
+                _start(folder, command, descriptor)
+            finally:
+                os.close(descriptor)
+    except OSError as error:
+        raise StateError(
+            "the runner cannot be started; what was asked for waits",
+            cause=f"{error.strerror}: {error.filename or folder}",
+            mend="make room and rights for it, then: lastgood resume",
+            code="no-runner",
+        ) from error
     return True
+
+
+def open_log(folder: Path) -> int:
+    """The descriptor of `runner.log`, for appending; nobody else may read what is in it."""
+    return os.open(folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _start(folder: Path, command: Sequence[str], descriptor: int) -> None:
+    _started[:] = [runner for runner in _started if runner.poll() is None]
+    log = open_log(folder)
+    try:
+        runner = subprocess.Popen(
+            [*command, "--lock-fd", str(descriptor)],
+            pass_fds=[descriptor],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+        )
+    finally:
+        os.close(log)
+    _started.append(runner)
 
 
 def _open(path: Path) -> int:

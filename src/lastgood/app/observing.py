@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lastgood.observe.connectivity import Connectivity
 from lastgood.observe.observer import Observer
 from lastgood.observe.watched import Instances, WatchedCheck, WatchedService
 
@@ -17,8 +18,18 @@ if TYPE_CHECKING:
 
 def observer(project: Project, drivers: Drivers) -> Observer:
     """An observer of the environment; the drivers stay their owner's to close."""
-    environment = project.environment
-    checks = [
+    return Observer(
+        environment=project.name,
+        checks=watched_checks(project, drivers),
+        signals=drivers.signals,
+        services=watched_services(project, drivers),
+        connectivity=Connectivity(project.environment.connectivity),
+    )
+
+
+def watched_checks(project: Project, drivers: Drivers) -> list[WatchedCheck]:
+    """The checks with what the configuration says of them."""
+    return [
         WatchedCheck(
             name=name,
             check=drivers.checks[name],
@@ -27,10 +38,14 @@ def observer(project: Project, drivers: Drivers) -> Observer:
             hurried_s=check.during_rollback,
             timeout_s=check.timeout,
         )
-        for name, check in environment.checks.items()
+        for name, check in project.environment.checks.items()
     ]
+
+
+def watched_services(project: Project, drivers: Drivers) -> list[WatchedService]:
+    """The services with what the configuration says of them."""
     services = []
-    for name, service in environment.services.items():
+    for name, service in project.environment.services.items():
         told = service.instances
         services.append(
             WatchedService(
@@ -44,9 +59,7 @@ def observer(project: Project, drivers: Drivers) -> Observer:
                 else None,
             )
         )
-    return Observer(
-        environment=project.name, checks=checks, signals=drivers.signals, services=services
-    )
+    return services
 
 
 def telling(deployers: tuple[Deployer, ...]) -> Deployer | None:

@@ -127,6 +127,20 @@ async def _facts(
     view: ServiceView,
     holds: Sequence[Hold],
 ) -> ServiceFacts:
+    facts = await known_facts(project, drivers, view, holds)
+    meant = not wanted.services or view.name in wanted.services
+    if wanted.targets:
+        meant = view.name in wanted.targets
+    if not meant:
+        return facts
+    deployers = drivers.deployers[view.name]
+    return msgspec.structs.replace(facts, routes=await _routes(deployers, wanted, facts, holds))
+
+
+async def known_facts(
+    project: Project, drivers: Drivers, view: ServiceView, holds: Sequence[Hold]
+) -> ServiceFacts:
+    """What is known of a service before its deploy drivers are asked for routes."""
     service = project.environment.services[view.name]
     deployers = drivers.deployers[view.name]
     repository = drivers.repositories.get(view.name)
@@ -139,15 +153,7 @@ async def _facts(
         tells_current=any(deployer.tells_current for deployer in deployers),
         every_instance=service.instances is not None,
     )
-    facts = msgspec.structs.replace(
-        facts, built_on_held=await _built_on_held(drivers, facts, holds)
-    )
-    meant = not wanted.services or view.name in wanted.services
-    if wanted.targets:
-        meant = view.name in wanted.targets
-    if not meant:
-        return facts
-    return msgspec.structs.replace(facts, routes=await _routes(deployers, wanted, facts, holds))
+    return msgspec.structs.replace(facts, built_on_held=await _built_on_held(drivers, facts, holds))
 
 
 def running(view: ServiceView) -> str | None:

@@ -30,6 +30,7 @@ DryRunOption = Annotated[
 @command(app)
 def init(
     session: Session,
+    *,
     force: ForceOption = False,
     dry_run: DryRunOption = False,
 ) -> None:

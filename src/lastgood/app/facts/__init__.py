@@ -1,0 +1,1 @@
+"""What `doctor` examines: each module looks at one side of what a rollback needs."""

@@ -134,6 +134,13 @@ def test_time_limits_are_generous_within_reason(p90: float, expected: float) -> 
 
 def test_a_proof_waits_for_what_follows_a_push() -> None:
     made = make_plan(ASK, services=[facts("backend", Method.TREE)], budget_s=300, now=START)
-    assert made.step("prove:backend").timeout_s == 4 * 180
+    assert made.step("prove:backend").timeout_s == 4 * 165
+    assert made.step("deploy:backend").estimate_s == 5
+    quick = [PastStep(kind="prove", service="backend", method=Method.TREE, seconds=6)]
+    again = make_plan(
+        ASK, services=[facts("backend", Method.TREE)], budget_s=300, now=START, past=quick
+    )
+    assert again.step("prove:backend").estimate_s == 6
+    assert again.step("prove:backend").timeout_s == 4 * 165
     quick = make_plan(ASK, services=[facts("backend")], budget_s=300, now=START)
     assert quick.step("prove:backend").timeout_s == 4 * 20

@@ -15,6 +15,7 @@ from lastgood.config.reading import Reading, Referred
 from lastgood.config.secret import maskable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
+_REACHABLE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", re.ASCII)
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 
 
@@ -52,6 +53,13 @@ def _url(text: str, info: ValidationInfo) -> str:
     return text
 
 
+def _reachable(text: str) -> str:
+    most = 65_535
+    if not _REACHABLE.fullmatch(text) or not 0 < int(text.rpartition(":")[2]) <= most:
+        raise mistake(f"{text[:70]!r} is no address", "write it as host:port, e.g. 192.0.2.1:53")
+    return text
+
+
 def _argv(words: Any) -> Any:  # noqa: ANN401 - whatever was written
     mend = "write a list: [program, argument, ...]"
     if isinstance(words, str):
@@ -80,6 +88,9 @@ Url = Annotated[
     str, AfterValidator(_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
 ]
 """An http or https address."""
+
+Reachable = Annotated[str, AfterValidator(_reachable)]
+"""An address as `host:port`, an IPv6 host in brackets."""
 
 Argv = Annotated[tuple[str, ...], BeforeValidator(_argv)]
 """A command as program and arguments; it runs in the configuration file's folder, without shell."""

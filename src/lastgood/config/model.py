@@ -11,7 +11,7 @@ from lastgood.config.base import Strict
 from lastgood.config.driven import Driven
 from lastgood.config.duration import Duration, Interval
 from lastgood.config.fault import mistake, suggestion
-from lastgood.config.fields import Argv, Name, Url
+from lastgood.config.fields import Argv, Name, Reachable, Url
 from lastgood.config.reading import Reading
 from lastgood.config.state import StateAddress, StateSchema
 from lastgood.errors import UsageError
@@ -176,6 +176,11 @@ class Environment(Strict):
     checks: dict[Name, Check] = Field(default_factory=dict, description="The checks, by name.")
     signals: dict[Name, Signal] = Field(
         default_factory=dict, description="The measured series, by name."
+    )
+    connectivity: tuple[Reachable, ...] = Field(
+        (),
+        description="Addresses, `host:port`, that always answer: when none of them does, this "
+        "machine is cut off, and its failed looks say nothing of the services.",
     )
     policy: Policy = Field(default_factory=Policy, description="When to roll back.")
     maintenance: Maintenance | None = Field(None, description="The maintenance page.")

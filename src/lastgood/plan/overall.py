@@ -72,8 +72,5 @@ def p90_s(plan: Plan, past: Sequence[PastStep]) -> dict[str, float]:
     slow = {}
     for step in plan.steps:
         move = moves.get(step.service) if step.service is not None else None
-        if step.kind == "deploy" and move is not None:
-            slow[step.id] = move.estimate_p90_s
-        else:
-            slow[step.id] = estimates.of_step(step.kind, move, past).p90
+        slow[step.id] = estimates.of_step(step.kind, move, past).p90
     return slow

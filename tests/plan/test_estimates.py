@@ -142,5 +142,5 @@ def test_a_proof_waits_for_what_follows_a_push() -> None:
     )
     assert again.step("prove:backend").estimate_s == 6
     assert again.step("prove:backend").timeout_s == 4 * 165
-    quick = make_plan(ASK, services=[facts("backend")], budget_s=300, now=START)
-    assert quick.step("prove:backend").timeout_s == 4 * 20
+    kept = make_plan(ASK, services=[facts("backend")], budget_s=300, now=START)
+    assert kept.step("prove:backend").timeout_s == 4 * 20

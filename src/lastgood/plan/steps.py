@@ -110,8 +110,10 @@ def prove(move: Move, past: Sequence[PastStep]) -> Step:
     Where a deployment goes through a push, what follows the push is waited for here.
     """
     expected = estimates.of_step("prove", move, past)
-    # However quick CI was lately: a day when its runners are slow must not end the wait.
-    least = estimates.AFTER_PUSH.p90 if move.method in estimates.PUSHES else 0.0
+    # However quick CI was lately: a day when its runners are slow must not end the wait. And what
+    # is slow to be deployed may be as slow to answer.
+    pushes = move.method in estimates.PUSHES
+    least = estimates.AFTER_PUSH.p90 if pushes else move.estimate_p90_s
     return Step(
         id=f"prove:{move.service}",
         kind="prove",

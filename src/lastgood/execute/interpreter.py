@@ -80,6 +80,5 @@ async def _within_limit(step: Step, attempt: int, call: Call, sleep: Sleep) -> S
         )
     finally:
         limit.cancel()
-        if not acting.done():
-            acting.cancel()
-            await asyncio.wait({acting})
+        acting.cancel()
+        await asyncio.gather(acting, limit, return_exceptions=True)

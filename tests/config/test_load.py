@@ -61,7 +61,7 @@ def test_defaults_are_the_contracts(read: Reader) -> None:
 
     check = settings.environment("production").checks["web"]
     assert (check.every, check.during_rollback, check.timeout) == (5, 1, 2)
-    assert (check.fail_after, check.recover_after, check.critical) == (3, 2, True)
+    assert (check.fail_after, check.recover_after) == (3, 2)
     policy = settings.environment("production").policy
     assert (policy.rollback_over_share, policy.hotfix_under, policy.auto) == (0.5, 600, "advise")
     assert settings.engine == "direct"

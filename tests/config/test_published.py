@@ -94,4 +94,4 @@ def test_a_table_says_kind_and_default() -> None:
     rows = table(model.Check).splitlines()
 
     assert "| `every` | duration | `5s` | Time from one look to the next. |" in rows
-    assert any(row.startswith("| `critical` | true or false | `true` |") for row in rows)
+    assert any(row.startswith("| `fail_after` | whole number | `3` |") for row in rows)

@@ -41,9 +41,6 @@ class Check(Driven):
     recover_after: int = Field(
         2, ge=1, le=1000, description="Good looks in a row until it is healthy again."
     )
-    critical: bool = Field(
-        default=True, description="Whether the service is unhealthy when this check fails."
-    )
 
 
 class Signal(Driven):

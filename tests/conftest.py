@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from lastgood.cli.main import run
 from lastgood.demo.production import Production
+from lastgood.testing.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # A slow machine is no failure: times are never asserted.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,3 +30,13 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
     with Production.start(tmp_path_factory.mktemp("production") / "root") as production:
         assert production.ship().outcome == "deployed"
         yield production
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """Two services in release directories, and a person who looks after them."""
+    for name in ("ENVIRONMENT", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    with Stack(tmp_path / "shop", run) as stack:
+        yield stack

@@ -7,6 +7,7 @@ LastgoodError                 failed                                     1
 ├── NotAllowedError           a wrong or missing --confirm               4
 ├── RefusedError              a precondition does not hold; nothing done 5
 ├── InsufficientEvidenceError the judge cannot tell                      7
+├── InterruptedByPersonError  Ctrl-C; what was started goes on           130
 ├── StepError                 a step of a run failed                     1
 │   └── StaleLeaseError       the lock was taken over: nothing more runs 1
 ├── ChildError                a child process failed, hung or was killed 1
@@ -116,6 +117,13 @@ class InsufficientEvidenceError(LastgoodError):
 
     code = "insufficient-evidence"
     exit_code = ExitCode.INSUFFICIENT_EVIDENCE
+
+
+class InterruptedByPersonError(LastgoodError):
+    """A person stopped this command; what it had started goes on, or can be resumed."""
+
+    code = "interrupted"
+    exit_code = ExitCode.INTERRUPTED
 
 
 class StepError(LastgoodError):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lastgood.app.holding import holds_in_refs
-from lastgood.errors import LastgoodError, RefusedError, StateError
+from lastgood.app.holding import known_holds
+from lastgood.errors import RefusedError, StateError
 from lastgood.model.noun import Noun
 from lastgood.model.release import Standing
 
@@ -48,49 +48,42 @@ async def gate(project: Project, drivers: Drivers, revision: str, service: str =
             mend=f"name one of: {', '.join(project.environment.services)}",
             code="unknown-service",
         )
-    seen = 0
+    holds = await _standing(project, drivers, services)
     commit = revision
     for name in services:
+        meant = [hold for hold in holds if hold.service == name]
         repository = drivers.repositories.get(name)
-        holds = await _standing(project, repository, name)
-        seen += len(holds)
-        if not holds:
+        if not meant:
             continue
         if repository is not None:
             await repository.refresh()
             commit = await repository.resolve(revision)
-        for hold in holds:
+        for hold in meant:
             await _pass(project, repository, commit, hold)
-    reason = "nothing is held" if not seen else "it is not built on a held release"
-    return GateAnswer(commit=commit, holds=seen, reason=reason)
+    reason = "nothing is held" if not holds else "it is not built on a held release"
+    return GateAnswer(commit=commit, holds=len(holds), reason=reason)
 
 
-async def _standing(
-    project: Project, repository: Repository | None, service: str
-) -> Sequence[Hold]:
-    """The standing holds that the ledger and the repository's refs know; either may be absent."""
-    known: dict[str, Hold] = {}
-    troubles: list[LastgoodError] = []
-    try:
-        known |= {h.commit: h for h in project.existing_state.holds.standing(project.name, service)}
-    except StateError as error:
-        troubles.append(error)
-    if repository is not None:
-        try:
-            published = await holds_in_refs(repository, project.name)
-            known |= {hold.commit: hold for hold in published if hold.service == service}
-        except LastgoodError as error:
-            troubles.append(error)
-    places = 1 + (repository is not None)
-    if len(troubles) == places or (troubles and repository is not None and not known):
-        worst = troubles[-1]
+async def _standing(project: Project, drivers: Drivers, services: Sequence[str]) -> Sequence[Hold]:
+    """The standing holds of these services.
+
+    Raises:
+        RefusedError: any place where one may be could not be read (`state-unreadable`).
+    """
+    repositories = {
+        repository.shared_key: repository
+        for name, repository in drivers.repositories.items()
+        if name in services
+    }
+    known, troubles = await known_holds(project, repositories.values())
+    if troubles:
         raise RefusedError(
             "it is not known what is held",
-            cause=str(worst),
-            mend=worst.mend or "make the state readable here, then ask again",
+            cause=str(troubles[0]),
+            mend=troubles[0].mend or "make the state readable here, then ask again",
             code="state-unreadable",
         )
-    return [hold for hold in known.values() if hold.stands]
+    return [hold for hold in known if hold.service in services]
 
 
 async def _pass(project: Project, repository: Repository | None, commit: str, hold: Hold) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lastgood.app.project import now, operator
-from lastgood.errors import LastgoodError, RefusedError
+from lastgood.errors import LastgoodError, RefusedError, StateError
 from lastgood.model.hold import Hold
 from lastgood.model.noun import from_json, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lastgood.app.project import Project
     from lastgood.app.wiring import Drivers
@@ -57,6 +57,14 @@ class HoldKeeper:
                 data={"service": service, "commit": commit},
             )  # fmt: skip
         return await self._publish(service, hold, action)
+
+    def adopt(self, hold: Hold) -> None:
+        """Write a hold that another machine set into the ledger here, so that it can be lifted."""
+        if self.find(hold.service, hold.commit) is None:
+            self._project.state.holds.set(
+                self._project.name, hold.service, hold.commit,
+                reason=hold.reason, by=hold.by, at=hold.at, run=hold.run,
+            )  # fmt: skip
 
     async def lift(
         self, service: str, commit: str, reason: str, action: Action | None = None
@@ -119,6 +127,35 @@ class HoldKeeper:
         except LastgoodError as error:
             return f"the hold is not in the repository: {error}"
         return ""
+
+
+async def known_holds(
+    project: Project, repositories: Iterable[Repository]
+) -> tuple[list[Hold], list[LastgoodError]]:
+    """The environment's standing holds by ledger and refs, and what could not be read.
+
+    Other machines' ledgers are not seen, their refs are. That there is no state here is no trouble
+    where the refs could be read: a CI job elsewhere has none.
+    """
+    known: dict[tuple[str, str], Hold] = {}
+    troubles: list[LastgoodError] = []
+    refs_read = False
+    for repository in repositories:
+        try:
+            published = await holds_in_refs(repository, project.name)
+        except LastgoodError as error:
+            troubles.append(error)
+        else:
+            known |= {(hold.service, hold.commit): hold for hold in published}
+            refs_read = True
+    try:
+        standing = project.existing_state.holds.standing(project.name)
+    except StateError as error:
+        if error.code != "no-state" or not refs_read:
+            troubles.append(error)
+    else:
+        known = {(hold.service, hold.commit): hold for hold in standing} | known
+    return [hold for hold in known.values() if hold.stands], troubles
 
 
 async def holds_in_refs(repository: Repository, environment: str) -> Sequence[Hold]:

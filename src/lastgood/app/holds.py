@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lastgood.app.holding import HoldKeeper
-from lastgood.app.releases import known_service, resolve
+from lastgood.app.holding import HoldKeeper, known_holds
+from lastgood.app.releases import full_commit, known_service, resolve
 from lastgood.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -15,26 +15,32 @@ if TYPE_CHECKING:
 
 async def set_hold(project: Project, service: str, revision: str, reason: str) -> tuple[str, str]:
     """Hold a release; gives its full commit and a warning."""
-    known_service(project, service)
+    commit = await full_commit(project, service, revision)
     async with project.drivers() as drivers:
-        commit = await resolve(drivers, service, revision)
         warning = await HoldKeeper(project, drivers).hold(service, commit, reason)
     return commit, warning
 
 
 async def release_hold(
-    project: Project, service: str | None, revision: str | None, fix: str | None, reason: str
+    project: Project,
+    service: str | None,
+    revision: str | None,
+    fix: str | None,
+    reason: str,
+    *,
+    dry_run: bool = False,
 ) -> tuple[list[Hold], str]:
     """Let a fix through the holds, or lift them; gives the holds meant and a warning.
 
     Without a revision the newest hold is meant, and those that the same rollback set with it.
+    With `dry_run` nothing is written.
 
     Raises:
         RefusedError: nothing of that is held (`not-held`), or the fix is unknown.
     """
     if service is not None:
         known_service(project, service)
-    standing = project.state.holds.standing(project.name, service)
+    standing, warnings = await standing_holds(project, service)
     if revision is not None:
         meant = [hold for hold in standing if hold.commit.startswith(revision)]
     else:
@@ -42,19 +48,32 @@ async def release_hold(
         meant = [
             hold
             for hold in standing
-            if newest and (hold.id == newest.id or (newest.run and hold.run == newest.run))
+            if newest and (hold is newest or (newest.run and hold.run == newest.run))
         ]
     if not meant:
         raise RefusedError(
             "nothing of that is held", mend="see: lastgood hold show", code="not-held"
         )
-    warnings = []
     async with project.drivers() as drivers:
         keeper = HoldKeeper(project, drivers)
         for hold in meant:
-            if fix is None:
+            commit = await resolve(drivers, hold.service, fix) if fix else None
+            if dry_run:
+                continue
+            keeper.adopt(hold)
+            if commit is None:
                 warnings.append(await keeper.lift(hold.service, hold.commit, reason))
             else:
-                commit = await resolve(drivers, hold.service, fix)
                 warnings.append(await keeper.allow_fix(hold.service, hold.commit, commit, reason))
     return meant, " ".join(dict.fromkeys(w for w in warnings if w))
+
+
+async def standing_holds(
+    project: Project, service: str | None = None
+) -> tuple[list[Hold], list[str]]:
+    """The holds that stand, also those that another machine set; and what could not be read."""
+    async with project.drivers() as drivers:
+        repositories = [repository for _, repository in drivers.distinct_repositories()]
+        known, troubles = await known_holds(project, repositories)
+    standing = [hold for hold in known if service in {None, hold.service}]
+    return standing, [str(trouble) for trouble in troubles if trouble.code != "no-state"]

@@ -37,6 +37,21 @@ def open_incident(project: Project, title: str) -> Incident:
     Raises:
         RefusedError: one is open already (`incident-open`).
     """
+    refuse_second(project)
+    with project.state.transaction():
+        opened = project.state.incidents.open(
+            project.name, title, operator(), now(), detected_at=now()
+        )
+        _event(project, opened.id, "incident.opened", title)
+    return opened
+
+
+def refuse_second(project: Project) -> None:
+    """An environment has one open incident at most.
+
+    Raises:
+        RefusedError: one is open already (`incident-open`).
+    """
     current = project.state.incidents.current(project.name)
     if current is not None:
         raise RefusedError(
@@ -44,12 +59,6 @@ def open_incident(project: Project, title: str) -> Incident:
             mend="add to it: lastgood incident note TEXT",
             code="incident-open",
         )
-    with project.state.transaction():
-        opened = project.state.incidents.open(
-            project.name, title, operator(), now(), detected_at=now()
-        )
-        _event(project, opened.id, "incident.opened", title)
-    return opened
 
 
 def add_note(project: Project, incident_id: str | None, text: str) -> Event:

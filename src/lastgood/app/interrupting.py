@@ -89,7 +89,7 @@ def holder(project: Project) -> str:
     return lock.run
 
 
-async def unlock(project: Project, reason: str) -> str | None:
+async def unlock(project: Project, reason: str) -> str:
     """Take the lock away from whoever holds it; gives the run that held it.
 
     The epoch grows, so that nothing of that run does anything any more; what it started is ended
@@ -98,23 +98,16 @@ async def unlock(project: Project, reason: str) -> str | None:
     Raises:
         RefusedError: nobody holds the lock (`not-locked`).
     """
-    state = project.state
-    lock = state.locks.get(project.name)
-    if lock.run is None:
-        raise RefusedError(
-            f"nobody holds the lock of {project.name}",
-            mend="see: lastgood status",
-            code="not-locked",
-        )
+    state, run = project.state, holder(project)
     with state.transaction():
         state.locks.break_lock(project.name, now())
-        state.journal.end_run(lock.run, outcome=Outcome.CANCELLED, code="unlocked", at=now())
+        state.journal.end_run(run, outcome=Outcome.CANCELLED, code="unlocked", at=now())
         state.events.append(
-            "lock.broken", operator(), f"the lock was taken from {lock.run}: {reason}",
-            at=now(), environment=project.name, run=lock.run,
+            "lock.broken", operator(), f"the lock was taken from {run}: {reason}",
+            at=now(), environment=project.name, run=run,
         )  # fmt: skip
     depose(state.folder)  # the runner may be stopped or stuck, and the next run needs one
-    await end_children(state, lock.run, project.masker)
+    await end_children(state, run, project.masker)
     async with project.drivers() as drivers:
-        await free_lock_refs(project, drivers, lock.run)
-    return lock.run
+        await free_lock_refs(project, drivers, run)
+    return run

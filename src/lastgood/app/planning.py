@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lastgood.app.holding import known_holds
 from lastgood.app.project import now
 from lastgood.app.request import EVERY
 from lastgood.config import config_hash
@@ -48,7 +49,9 @@ async def plan(
     """
     state, environment = project.state, project.name
     undone = state.journal.run(request.undoes).plan if request.undoes else None
-    holds = state.holds.standing(environment)
+    # What cannot be read here is warned of by whoever surveys the repository.
+    repositories = [repository for _, repository in drivers.distinct_repositories()]
+    holds, _ = await known_holds(project, repositories)
     wanted = PlanRequest(
         environment=environment,
         kind=request.kind,

@@ -88,6 +88,13 @@ class Project:
         url = self.settings.state.url.reveal()
         return State.open(url, self.settings.folder, create=False)
 
+    def close(self) -> None:
+        """Close the state, where it was opened; what was committed stays."""
+        for name in ("state", "existing_state"):
+            opened = self.__dict__.pop(name, None)  # made when first asked for
+            if opened is not None:
+                opened.close()
+
     def service_paths(self, service: str) -> tuple[str, ...]:
         """The paths of the repository that make the service; none means all of it."""
         for deploy in self.environment.services[service].deploy:

@@ -11,6 +11,7 @@ from lastgood.model.release import GoodEvidence, Release, Standing, release_id
 if TYPE_CHECKING:
     from lastgood.app.project import Project
     from lastgood.app.wiring import Drivers
+    from lastgood.model.route import FoundRelease
     from lastgood.report.documents import Document
 
 
@@ -47,6 +48,31 @@ async def resolve(drivers: Drivers, service: str, revision: str) -> str:
     raise first or RefusedError(f"nothing knows {revision!r}", code="unknown-revision")
 
 
+async def full_commit(project: Project, service: str, revision: str) -> str:
+    """The full commit of a service's revision.
+
+    Raises:
+        UsageError: there is no such service.
+        RefusedError: the revision is unknown.
+    """
+    known_service(project, service)
+    async with project.drivers() as drivers:
+        return await resolve(drivers, service, revision)
+
+
+async def named_release(project: Project, service: str, revision: str) -> str:
+    """The full commit of a release: by the ledger, else by the drivers.
+
+    Raises:
+        UsageError: there is no such service.
+        RefusedError: the revision is unknown.
+    """
+    known_service(project, service)
+    releases = project.state.ledger.releases(project.name, service)
+    known = [release.commit for release in releases if release.commit.startswith(revision)]
+    return known[0] if len(known) == 1 else await full_commit(project, service, revision)
+
+
 async def mark(
     project: Project, service: str, revision: str, standing: Standing, reason: str
 ) -> Release:
@@ -55,16 +81,8 @@ async def mark(
     Raises:
         RefusedError: the revision is unknown.
     """
-    known_service(project, service)
+    commit = await named_release(project, service, revision)
     ledger = project.state.ledger
-    known = [
-        r.commit for r in ledger.releases(project.name, service) if r.commit.startswith(revision)
-    ]
-    if len(known) == 1:
-        commit = known[0]
-    else:
-        async with project.drivers() as drivers:
-            commit = await resolve(drivers, service, revision)
     evidence = GoodEvidence(kind="mark", at=now(), by=operator(), reason=reason)
     with project.state.transaction():
         ledger.import_release(project.name, service, commit, at=now())
@@ -76,31 +94,42 @@ async def mark(
     return marked
 
 
+async def visible_releases(project: Project, service: str | None) -> list[tuple[str, FoundRelease]]:
+    """The releases that the drivers can see, with the service of each.
+
+    Raises:
+        UsageError: there is no such service.
+    """
+    if service is not None:
+        known_service(project, service)
+    names = [service] if service else list(project.environment.services)
+    async with project.drivers() as drivers:
+        return [
+            (name, found)
+            for name in names
+            for deployer in drivers.deployers[name]
+            for found in await deployer.found()
+        ]
+
+
 async def import_releases(project: Project, service: str | None) -> list[Release]:
     """Record the releases that the drivers can see, of unknown standing; known ones stay.
 
     What runs is recorded as the live deployment where the ledger has none yet.
     """
-    if service is not None:
-        known_service(project, service)
-    names = [service] if service else list(project.environment.services)
-    imported = []
-    async with project.drivers() as drivers:
-        for name in names:
-            for deployer in drivers.deployers[name]:
-                for found in await deployer.found():
-                    imported.append(
-                        project.state.ledger.import_release(
-                            project.name, name, found.commit, at=now(), artifact=found.artifact
-                        )
-                    )
-                    if found.live and project.state.ledger.live(project.name, name) is None:
-                        project.state.ledger.record_deployment(
-                            project.name, name, found.commit,
-                            at=found.deployed_at or now(), by=operator(), source="import",
-                            artifact=found.artifact, standing=Standing.UNKNOWN,
-                        )  # fmt: skip
-    unique = {release.id: release for release in imported}
+    unique = {}
+    ledger = project.state.ledger
+    for name, found in await visible_releases(project, service):
+        release = ledger.import_release(
+            project.name, name, found.commit, at=now(), artifact=found.artifact
+        )
+        unique[release.id] = release
+        if found.live and ledger.live(project.name, name) is None:
+            ledger.record_deployment(
+                project.name, name, found.commit,
+                at=found.deployed_at or now(), by=operator(), source="import",
+                artifact=found.artifact, standing=Standing.UNKNOWN,
+            )  # fmt: skip
     project.state.events.append(
         "releases.imported", operator(), f"{len(unique)} releases were imported",
         at=now(), environment=project.name,

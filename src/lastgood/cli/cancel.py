@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lastgood.cli.session import Session, command
+from lastgood.cli.session import DryRunOption, Session, command
 from lastgood.errors import ExitCode
 from lastgood.model.run import Outcome
 
@@ -17,12 +17,19 @@ app = typer.Typer()
 def cancel(
     session: Session,
     run: Annotated[str | None, typer.Argument(help="The run; else the open one.")] = None,
+    *,
+    dry_run: DryRunOption = False,
 ) -> ExitCode:
     """Stop a run at a safe place: its children are dead before the lock is free."""
     from lastgood.app.following import follow  # noqa: PLC0415 - only when it runs
     from lastgood.app.interrupting import cancel as stop  # noqa: PLC0415 - likewise
+    from lastgood.app.interrupting import open_run  # noqa: PLC0415 - likewise
     from lastgood.cli.doing import answer  # noqa: PLC0415 - likewise
 
+    if dry_run:
+        meant = open_run(session.project, run)
+        session.would(f"cancel {meant.id}", {"run": meant.id})
+        return ExitCode.GOOD
     stopping = stop(session.project, run)
     *_, last = follow(session.project, stopping.id)
     code = answer(session, last)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from lastgood.cli.session import Session, command
+from lastgood.cli.session import DryRunOption, Session, command
 
 app = typer.Typer(no_args_is_help=True, help="Record and list deployments.")
 
@@ -23,7 +23,7 @@ def record(
     ] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who deployed; else you.")] = None,
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing.")] = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Record that a release went live; it soaks, and becomes known good when its checks hold."""
     from lastgood.app.deployments import record_deployment, recorded_commit  # noqa: PLC0415 - when it runs
@@ -33,8 +33,7 @@ def record(
     project = session.project
     full = asyncio.run(recorded_commit(project, service, commit))
     if dry_run:
-        document = {"service": service, "commit": full, "dry_run": True}
-        session.say(document, lambda: f"would record {service} {full[:12]}")
+        session.would(f"record {service} {full[:12]}", {"service": service, "commit": full})
         return
     deployment = record_deployment(
         project,

@@ -14,7 +14,7 @@ from lastgood.app.reporting import report
 from lastgood.app.submitting import submit, wake
 from lastgood.cli.live import headline, show, steps_table
 from lastgood.cli.plan_text import plan_text
-from lastgood.errors import ExitCode
+from lastgood.errors import ExitCode, InterruptedByPersonError
 from lastgood.model.run import Outcome
 from lastgood.model.watch import WatchKind
 from lastgood.report.documents import plan_document, run_document, within_budget
@@ -66,12 +66,22 @@ async def carry_through(session: Session, request: Request, going: Going) -> Exi
 
 
 def follow_to_end(session: Session, run_id: str) -> ExitCode:
-    """Show a run until it ends, then answer with it."""
+    """Show a run until it ends, then answer with it.
+
+    Raises:
+        InterruptedByPersonError: a person stopped the watching; the run goes on.
+    """
     project = session.project
-    if session.quiet:
-        *_, last = follow(project, run_id)
-    else:
-        last = show(session.err, follow(project, run_id))
+    try:
+        if session.quiet:
+            *_, last = follow(project, run_id)
+        else:
+            last = show(session.err, follow(project, run_id))
+    except KeyboardInterrupt:
+        raise InterruptedByPersonError(
+            f"{run_id} is not watched any more; it goes on",
+            mend="come back to it: lastgood watch; stop it: lastgood cancel",
+        ) from None
     return answer(session, last)
 
 

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from lastgood.cli.session import Session, command
+from lastgood.cli.session import DryRunOption, Session, command
 
 app = typer.Typer(no_args_is_help=True, help="Open, show, list, note and close incidents.")
 
@@ -20,12 +20,19 @@ IncidentArgument = Annotated[
 
 @command(app, "open")
 def open_(
-    session: Session, title: Annotated[str, typer.Argument(help="What is wrong, in a line.")]
+    session: Session,
+    title: Annotated[str, typer.Argument(help="What is wrong, in a line.")],
+    *,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Open an incident by hand."""
-    from lastgood.app.incidents import open_incident  # noqa: PLC0415 - only when it runs
+    from lastgood.app.incidents import open_incident, refuse_second  # noqa: PLC0415 - when it runs
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
+    if dry_run:
+        refuse_second(session.project)
+        session.would(f"open an incident: {title}", {"title": title})
+        return
     incident = open_incident(session.project, title)
     session.say(plain(incident), lambda: f"{incident.id} is open. Next: lastgood decide")
 
@@ -74,11 +81,17 @@ def note(
     session: Session,
     text: Annotated[str, typer.Argument(help="What is to be remembered.")],
     incident: Annotated[str | None, typer.Option("--incident", help="Else the open one.")] = None,
+    *,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Write a line into an incident's timeline."""
-    from lastgood.app.incidents import add_note  # noqa: PLC0415 - only when it runs
+    from lastgood.app.incidents import add_note, named  # noqa: PLC0415 - only when it runs
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
+    if dry_run:
+        meant = named(session.project, incident)
+        session.would(f"note it in {meant.id}", {"incident": meant.id})
+        return
     event = add_note(session.project, incident, text)
     session.say(plain(event), lambda: "noted")
 
@@ -88,10 +101,16 @@ def close(
     session: Session,
     incident: IncidentArgument = None,
     note: Annotated[str, typer.Option("--note", help="How it ended.")] = "",
+    *,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Close an incident by hand."""
-    from lastgood.app.incidents import close_incident  # noqa: PLC0415 - only when it runs
+    from lastgood.app.incidents import close_incident, named  # noqa: PLC0415 - only when it runs
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
+    if dry_run:
+        meant = named(session.project, incident)
+        session.would(f"close {meant.id}", {"incident": meant.id})
+        return
     closed = close_incident(session.project, incident, note)
     session.say(plain(closed), lambda: f"{closed.id} is closed")

@@ -10,7 +10,12 @@ import typer
 
 from lastgood.cli.group import LazyGroup
 from lastgood.cli.session import error_text
-from lastgood.errors import ExitCode, LastgoodError, UsageError
+from lastgood.errors import (
+    ExitCode,
+    InterruptedByPersonError,
+    LastgoodError,
+    UsageError,
+)
 
 app = typer.Typer(
     cls=LazyGroup,
@@ -36,8 +41,7 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         result = typer.main.get_command(app)(given, prog_name="lastgood", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("interrupted\n")
-        return ExitCode.INTERRUPTED
+        return _fail(_interrupted(), as_json=as_json)
     except typer.TyperException as usage:
         return _fail(_misused(usage), as_json=as_json)
     except LastgoodError as error:
@@ -47,6 +51,10 @@ def run(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.GOOD
     return result if isinstance(result, int) else ExitCode.GOOD
+
+
+def _interrupted() -> InterruptedByPersonError:
+    return InterruptedByPersonError("interrupted", mend="see what is going on: lastgood status")
 
 
 def _misused(usage: typer.TyperException) -> UsageError:

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from lastgood.cli.session import Session, command
+from lastgood.cli.session import DryRunOption, Session, command
 from lastgood.model.release import Standing
 
 if TYPE_CHECKING:
@@ -39,15 +39,24 @@ def mark(
     standing: Annotated[str, typer.Argument(help="good or bad.", metavar="good|bad")],
     service: Annotated[str, typer.Option("--service", help="Whose release.")],
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")],
+    *,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Say how good a release is; your name and reason are its evidence."""
     from lastgood.app.releases import mark as mark_release  # noqa: PLC0415 - when it runs
+    from lastgood.app.releases import named_release  # noqa: PLC0415 - likewise
     from lastgood.errors import UsageError  # noqa: PLC0415 - likewise
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
     standings = {"good": Standing.KNOWN_GOOD, "bad": Standing.BAD}
     if standing not in standings:
         raise UsageError(f"{standing!r} is no standing", mend="write good or bad")
+    if dry_run:
+        meant = asyncio.run(named_release(session.project, service, commit))
+        session.would(
+            f"mark {service} {meant[:12]} {standing}", {"service": service, "commit": meant}
+        )
+        return
     release = asyncio.run(
         mark_release(session.project, service, commit, standings[standing], reason)
     )
@@ -55,11 +64,18 @@ def mark(
 
 
 @command(app, "import")
-def import_(session: Session, service: ServiceChoice = None) -> None:
+def import_(
+    session: Session, service: ServiceChoice = None, *, dry_run: DryRunOption = False
+) -> None:
     """Record the releases that can be seen (directories, tags); their standing is unknown."""
-    from lastgood.app.releases import import_releases  # noqa: PLC0415 - when it runs
+    from lastgood.app.releases import import_releases, visible_releases  # noqa: PLC0415 - when it runs
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
+    if dry_run:
+        seen = asyncio.run(visible_releases(session.project, service))
+        names = [f"{name}@{found.commit[:12]}" for name, found in seen]
+        session.would(f"import {', '.join(names) or 'nothing'}", {"releases": names})
+        return
     releases = asyncio.run(import_releases(session.project, service))
     session.say(
         {"releases": plain(releases)},

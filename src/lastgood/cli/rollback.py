@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lastgood.cli.doing import Going, carry_through
-from lastgood.cli.session import Session, command
+from lastgood.cli.session import DryRunOption, Session, command
 from lastgood.errors import ExitCode, UsageError
 from lastgood.model.verdict import Method
 
@@ -28,7 +28,9 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the record
 ConfirmOption = Annotated[
     str | None, typer.Option("--confirm", help="The environment's name: go on unasked.")
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan, change nothing.")]
+TakeOverOption = Annotated[
+    str | None, typer.Option("--take-over", help="Take the lock from this run.")
+]
 
 
 @command(app)
@@ -39,9 +41,7 @@ def rollback(
     service: ServiceOption = None,
     method: MethodOption = Method.AUTO,
     reason: ReasonOption = "",
-    take_over: Annotated[
-        str | None, typer.Option("--take-over", help="Take the lock from this run.")
-    ] = None,
+    take_over: TakeOverOption = None,
     confirm: ConfirmOption = None,
     *,
     dry_run: DryRunOption = False,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lastgood.errors import ExitCode, LastgoodError, NotAllowedError
+from lastgood.process.masking import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say only what must be said.")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR works too.")]
 NoInputOption = Annotated[bool, typer.Option("--no-input", help="Never ask anything.")]
+
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+]
+"""For every command that changes something."""
 
 COMMON: dict[str, tuple[Any, Any]] = {
     "config": (ConfigOption, None),
@@ -73,18 +79,23 @@ class Session:
     @functools.cached_property
     def out(self) -> Console:
         """Where results for people go: stdout, or stderr when stdout is for JSON."""
-        from rich.console import Console  # noqa: PLC0415 - JSON needs no Rich
-
-        return Console(
-            stderr=self.as_json, no_color=self.no_color or None, highlight=False, markup=False
-        )
+        return self._console(stderr=self.as_json)
 
     @functools.cached_property
     def err(self) -> Console:
         """Where progress and errors go."""
-        from rich.console import Console  # noqa: PLC0415 - likewise
+        return self._console(stderr=True)
 
-        return Console(stderr=True, no_color=self.no_color or None, highlight=False, markup=False)
+    def _console(self, *, stderr: bool) -> Console:
+        from lastgood.cli.console import HarmlessConsole  # noqa: PLC0415 - JSON needs no Rich
+
+        no_color = self.no_color or None  # None: the variable NO_COLOR decides
+        return HarmlessConsole(stderr=stderr, no_color=no_color, highlight=False, markup=False)
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        if "project" in self.__dict__:  # it is made when it is first asked for
+            self.project.close()
 
     @property
     def interactive(self) -> bool:
@@ -97,6 +108,10 @@ class Session:
             sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
         elif not self.quiet:
             self.out.print(text(), soft_wrap=False)
+
+    def would(self, act: str, document: Document) -> None:
+        """Answer a `--dry-run`: what would be done, and to what; nothing was done."""
+        self.say({"dry_run": True, "would": act, **document}, lambda: f"would {act}")
 
     def tell(self, text: RenderableType) -> None:
         """Say what is going on, on stderr, unless quiet."""
@@ -140,7 +155,11 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[..., Any]:
         @functools.wraps(function)
         def call(**given: Any) -> None:  # noqa: ANN401 - whatever the options are
             common = {key: given.pop(key) for key in COMMON}
-            code = function(Session(**common), **given)
+            session = Session(**common)
+            try:
+                code = function(session, **given)
+            finally:
+                session.close()
             raise typer.Exit(int(code or ExitCode.GOOD))
 
         common = [
@@ -157,10 +176,10 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[..., Any]:
 
 
 def error_text(error: LastgoodError) -> str:
-    """An error for people: what, why and the mend, a line each."""
+    """An error for people: what, why and the mend, a line each; what others said cannot act."""
     lines = [error.message]
     if error.cause:
         lines.append(f"  why:  {error.cause}")
     if error.mend:
         lines.append(f"  mend: {error.mend}")
-    return "\n".join(lines)
+    return harmless("\n".join(lines))

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from lastgood.cli.doing import Going, carry_through
-from lastgood.cli.rollback import ConfirmOption, DryRunOption, ReasonOption
-from lastgood.cli.session import Session, command
+from lastgood.cli.rollback import ConfirmOption, ReasonOption, TakeOverOption
+from lastgood.cli.session import DryRunOption, Session, command
 from lastgood.errors import ExitCode
 
 app = typer.Typer()
@@ -22,9 +22,7 @@ def undo(
         str | None, typer.Argument(help="The run to undo; else the newest that changed anything.")
     ] = None,
     reason: ReasonOption = "",
-    take_over: Annotated[
-        str | None, typer.Option("--take-over", help="Take the lock from this run.")
-    ] = None,
+    take_over: TakeOverOption = None,
     confirm: ConfirmOption = None,
     *,
     dry_run: DryRunOption = False,

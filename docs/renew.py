@@ -1,5 +1,4 @@
-
-"""Make what docs/ derives from the code anew: the schema and the tables of the configuration.
+"""Make what the pages derive from the code anew: schema, tables, commands, drivers.
 
 `--check` changes nothing and exits 1 when something is not current.
 """
@@ -9,6 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from pages import commands_page, drivers_page, with_command_table
+
 from lastgood.app.registry import registry
 from lastgood.config.reference import renew
 from lastgood.config.schema import schema_text
@@ -17,12 +18,15 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> int:
-    """Write both files, or compare them."""
+    """Write the files, or compare them."""
     drivers = registry()
-    page = FOLDER / "configuration.md"
+    page, readme = FOLDER / "configuration.md", FOLDER.parent / "README.md"
     wanted = {
         FOLDER / "lastgood.schema.json": schema_text(drivers),
         page: renew(page.read_text(encoding="utf-8"), drivers),
+        FOLDER / "commands.md": commands_page(),
+        FOLDER / "drivers.md": drivers_page(),
+        readme: with_command_table(readme.read_text(encoding="utf-8")),
     }
     stale = [
         file

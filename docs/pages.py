@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _MADE = "<!-- Made by `make schema` from {}: change it there. -->"
 _TABLE = re.compile(r"(<!-- commands -->\n).*?(<!-- end -->)", re.DOTALL)
-_NOT_OURS = {"--help", "--install-completion", "--show-completion"}
 _COMMON_PAGE = """\
 Every command has these:
 
@@ -50,7 +49,8 @@ def commands_page() -> str:
     """The reference of the command line."""
     group = typer.main.get_command(app)
     context = typer.Context(group, info_name="lastgood")
-    known = {name: group.get_command(context, name) for name in COMMANDS}  # type: ignore[attr-defined]  # a LazyGroup
+    names = [*COMMANDS, "demo"]
+    known = {name: group.get_command(context, name) for name in names}  # type: ignore[attr-defined]  # a LazyGroup
     common = [param for param in known["status"].params if param.name in COMMON]
     parts = [
         "# Commands",
@@ -70,14 +70,17 @@ def _sections(name: str, command: Any) -> Iterator[str]:  # noqa: ANN401 - Typer
             yield from _sections(f"{name} {part}", child)
         return
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [p for p in command.params if p.param_type_name == "option" and p.name not in COMMON]
+    left_out = {*COMMON, "install_completion", "show_completion", "help"}
+    options = [
+        p for p in command.params if p.param_type_name == "option" and p.name not in left_out
+    ]
     shown = [_argument_name(argument) for argument in arguments]
     usage = " ".join([name, *shown, *(_required(p) for p in options if p.required)])
     yield f"## {name}"
     yield f"    {usage}{' [OPTIONS]' if any(not p.required for p in options) else ''}"
     yield " ".join((command.help or "").split())
     listed = [f"- `{_argument_name(p)}`: {p.help}" for p in arguments if getattr(p, "help", None)]
-    listed += [_option(p) for p in options if not _NOT_OURS & set(p.opts)]
+    listed += map(_option, options)
     if listed:
         yield "\n".join(listed)
 

@@ -6,6 +6,7 @@ what the runner does with an approved plan, whoever gave the command. Nothing go
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 from lastgood.app.executing import execute
@@ -14,6 +15,7 @@ from lastgood.app.observing import observe
 from lastgood.app.planning import plan
 from lastgood.app.proving import Prover as Verifier
 from lastgood.app.reporting import report
+from lastgood.app.repositories import refresh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +39,8 @@ class Prepared(NamedTuple):
 async def prepare(project: Project, request: Request) -> Prepared:
     """From the first look to the plan; changes nothing."""
     async with project.drivers() as drivers:
-        observation = await observe(project, drivers)
+        # The remotes are asked while the checks are looked at; what is down is told by the plan.
+        observation, _ = await asyncio.gather(observe(project, drivers), refresh(drivers))
         verdict = judge(project, observation, request.statement)
         made = await plan(project, drivers, request, observation, verdict)
     return Prepared(observation, verdict, made)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lastgood.app.holding import known_holds
-from lastgood.app.project import now
+from lastgood.app.project import now, operator
+from lastgood.app.repositories import patiently
 from lastgood.app.request import EVERY
 from lastgood.config import config_hash
-from lastgood.errors import LastgoodError, RefusedError
-from lastgood.model.plan import PlanKind
+from lastgood.errors import LastgoodError, RefusedError, RemoteError
 from lastgood.model.verdict import Decision, Method
 from lastgood.plan.planner import make_plan
 from lastgood.plan.request import PastStep, PlanRequest, ServiceFacts
@@ -61,6 +61,7 @@ async def plan(
         drop=request.drop,
         reason=request.reason,
         undoes=request.undoes,
+        by=operator(),
     )
     if undone is not None:
         origins = {m.service: m.origin for m in undone.moves if m.origin is not None}
@@ -175,15 +176,17 @@ async def _built_on_held(
     held = [hold.commit for hold in holds if hold.service == facts.name and hold.stands]
     if repository is None or not held:
         return ()
-    found = []
+    found: list[str] = []
     for release in facts.releases:
         if release.same_tree_as is not None:
             continue  # its tree is known: what a rollback made
         for commit in held:
             try:
-                built_on = await repository.descends(release.commit, commit)
+                built_on = await patiently(repository.descends(release.commit, commit))
             except RefusedError:
                 built_on = False  # one of them is not in the repository
+            except RemoteError:
+                return tuple(dict.fromkeys(found))  # git is down: the exact holds still count
             if built_on:
                 found.append(release.commit)
     return tuple(dict.fromkeys(found))
@@ -195,32 +198,37 @@ async def _routes(
     """What the drivers say of each candidate, until one can be reached."""
     routes: list[Route] = []
     for commit in candidates(wanted, facts, holds)[:MOST_CANDIDATES]:
-        surveyed = await _survey(deployers, commit, facts.live, wanted.drop)
+        surveyed = await _survey(deployers, commit, facts.live, wanted)
         routes += surveyed
-        asked = (wanted.method, Method.AUTO)
-        fits = [
-            r
-            for r in surveyed
-            if not r.problems and (Method.AUTO in asked[:1] or r.method is asked[0])
-        ]
-        if fits and wanted.kind is PlanKind.ROLLBACK:
+        if any(_fits(route, wanted.method) for route in surveyed):
             break
     return tuple(routes)
 
 
+def _fits(route: Route, method: Method) -> bool:
+    """Whether a route can be taken by the method that was asked for."""
+    return not route.problems and method in {Method.AUTO, route.method}
+
+
 async def _survey(
-    deployers: Sequence[Deployer], target: str, origin: str | None, drop: str | None
+    deployers: Sequence[Deployer], target: str, origin: str | None, wanted: PlanRequest
 ) -> list[Route]:
-    """Every driver's routes; one that cannot be asked is left out unless all are."""
+    """The drivers' routes, cheapest first, until one can be taken.
+
+    A driver that cannot be asked is left out unless all are: a git host that is down must not stand
+    in the way of a release that is kept here.
+    """
     routes: list[Route] = []
     troubles: list[LastgoodError] = []
     for index, deployer in enumerate(deployers):
         try:
-            surveyed = await deployer.survey(target, origin, drop)
+            surveyed = await deployer.survey(target, origin, wanted.drop)
         except LastgoodError as error:
             troubles.append(error)
         else:
             routes += [msgspec.structs.replace(route, index=index) for route in surveyed]
+        if any(_fits(route, wanted.method) for route in routes):
+            break
     if troubles and not routes:
         raise troubles[0]
     return routes

@@ -47,7 +47,7 @@ def choose(
         ways = routes.ways(request, facts, commit)
         route = routes.possible(ways)
         if route is not None:
-            move = make_move(facts, route, past)
+            move = make_move(request, facts, route, past)
             warnings = (*passed_over(facts, barred), *said(request, facts, route))
             return Choice(facts=facts, move=move, warnings=warnings)
         barred += ways
@@ -67,7 +67,9 @@ def arrived(request: PlanRequest, facts: ServiceFacts, holds: Sequence[Hold]) ->
     )
 
 
-def make_move(facts: ServiceFacts, route: Route, past: Sequence[PastStep]) -> Move:
+def make_move(
+    request: PlanRequest, facts: ServiceFacts, route: Route, past: Sequence[PastStep]
+) -> Move:
     """The service's way by a route."""
     expected = estimates.of_route(route, past)
     return Move(
@@ -84,6 +86,7 @@ def make_move(facts: ServiceFacts, route: Route, past: Sequence[PastStep]) -> Mo
         estimate_s=expected.p50,
         estimate_p90_s=expected.p90,
         estimate_source=expected.source,
+        by=request.by,
     )
 
 

@@ -21,6 +21,7 @@ class PlanRequest(Noun, frozen=True, kw_only=True):
         method: auto takes the cheapest way that is enough; a named method takes only that.
         drop: a commit, or `FIRST..LAST`, to take out instead of going back wholly.
         undoes: the run that an undo puts back.
+        by: who wants it; named in a commit that is made on the way.
     """
 
     environment: str
@@ -31,6 +32,7 @@ class PlanRequest(Noun, frozen=True, kw_only=True):
     drop: str | None = None
     reason: str = ""
     undoes: str | None = None
+    by: str = ""
 
 
 class ServiceFacts(Noun, frozen=True, kw_only=True):

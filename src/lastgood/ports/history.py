@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
     from lastgood.model.plan import CommitLine
     from lastgood.ports.repository import Repository
+
+
+PATIENCE_S = 5.0
+"""How long a plan waits for a history that only makes it better known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +47,20 @@ async def read_history(
     if repository is None or origin is None or origin == target:
         return History()
     try:
-        dropped = await repository.between(target, origin, paths)
-        files = await repository.changed(target, origin, [migrations]) if migrations else ()
+        async with asyncio.timeout(PATIENCE_S):
+            dropped = await repository.between(target, origin, paths)
+            files = await repository.changed(target, origin, [migrations]) if migrations else ()
+    except TimeoutError:
+        return _unread(target, origin, "the git remote did not answer in time", "")
     except (RefusedError, RemoteError) as error:
-        unread = Problem(
-            code="history-unread",
-            what=f"the commits between {target} and {origin} could not be read: {error.message}",
-            mend=error.mend or "look whether the git remote answers; the release itself is kept",
-        )
-        return History(warnings=(unread,))
+        return _unread(target, origin, error.message, error.mend)
     return History(dropped=tuple(dropped), migrations=tuple(files))
+
+
+def _unread(target: str, origin: str, why: str, mend: str) -> History:
+    unread = Problem(
+        code="history-unread",
+        what=f"the commits between {target[:12]} and {origin[:12]} could not be read: {why}",
+        mend=mend or "look whether the git remote answers; the release itself is kept",
+    )
+    return History(warnings=(unread,))

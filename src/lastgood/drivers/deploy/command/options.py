@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from lastgood.config.options import Argv, DriverOptions, Interval, mistake
+from lastgood.config.options import (
+    Argv,
+    DriverOptions,
+    GitBranch,
+    GitPath,
+    GitRemote,
+    Interval,
+    mistake,
+)
 
 COMMIT = "{commit}"
 
@@ -39,16 +47,16 @@ class CommandOptions(DriverOptions):
         default=60.0,
         description="how long `current` may go on naming another release after the deployment",
     )
-    repository: str | None = Field(
+    repository: GitRemote | None = Field(
         default=None,
         description="the git remote the releases are built from: then tags and branches are "
         "understood, and plans list dropped commits and migrations",
     )
-    branch: str = Field(default="main", description="the branch that is deployed")
-    paths: tuple[str, ...] = Field(
+    branch: GitBranch = Field(default="main", description="the branch that is deployed")
+    paths: tuple[GitPath, ...] = Field(
         default=(), description="the service's paths within a monorepo; empty for everything"
     )
-    migrations: str | None = Field(
+    migrations: GitPath | None = Field(
         default=None, description="the path of the migration files within the repository"
     )
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from lastgood.config.options import Argv, ConfigPath, DriverOptions, Interval
+from lastgood.config.options import (
+    Argv,
+    ConfigPath,
+    DriverOptions,
+    GitBranch,
+    GitPath,
+    GitRemote,
+    Interval,
+)
 
 
 class ReleasesOptions(DriverOptions):
@@ -32,15 +40,15 @@ class ReleasesOptions(DriverOptions):
     restart_timeout: Interval = Field(
         default=60.0, description="how long `restart` may take before it is killed"
     )
-    repository: str | None = Field(
+    repository: GitRemote | None = Field(
         default=None,
         description="the git remote the releases are built from: then tags and branches are "
         "understood, and plans list dropped commits and migrations",
     )
-    branch: str = Field(default="main", description="the branch that is deployed")
-    paths: tuple[str, ...] = Field(
+    branch: GitBranch = Field(default="main", description="the branch that is deployed")
+    paths: tuple[GitPath, ...] = Field(
         default=(), description="the service's paths within a monorepo; empty for everything"
     )
-    migrations: str | None = Field(
+    migrations: GitPath | None = Field(
         default=None, description="the path of the migration files within the repository"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lastgood.app.facts.fact import Fact, failed
-from lastgood.app.observing import observer, recorded
+from lastgood.app.observing import observer, recorded, telling
 from lastgood.app.planning import MOST_CANDIDATES, known_facts, running
 from lastgood.errors import LastgoodError
 from lastgood.model.verdict import Method
@@ -28,7 +28,7 @@ async def service_facts(project: Project, service: str) -> AsyncIterator[Fact]:
         watcher = observer(project, drivers)
         view = (await watcher.views(recorded(project), [service]))[service]
         deployers = drivers.deployers[service]
-        yield _runs(view, tells=any(deployer.tells_current for deployer in deployers))
+        yield await _runs(view, telling(deployers))
         holds = project.state.holds.standing(project.name)
         known = await known_facts(project, drivers, view, holds)
         yield _proof(project, known)
@@ -51,18 +51,34 @@ async def service_facts(project: Project, service: str) -> AsyncIterator[Fact]:
                 yield failed(name, error)
 
 
-def _runs(view: ServiceView, *, tells: bool) -> Fact:
+async def _runs(view: ServiceView, teller: Deployer | None) -> Fact:
     name = f"{view.name}: runs"
     if view.problem:
         mend = "see that its deploy driver's command, folder and instances answer"
         return Fact(name=name, ok=False, what=view.problem, mend=mend)
+    if teller is not None and view.live is None:
+        reasons = await _reasons(teller, view.recorded)
+        return Fact(
+            name=name,
+            ok=False,
+            what="; ".join(["its deploy driver names no release", *(r.what for r in reasons)]),
+            mend=reasons[0].mend if reasons else "deploy it once, or ask its deploy tool by hand",
+        )
     live = running(view)
     if live is None:
-        what = "nothing runs yet" if tells else "nobody says what runs"
         mend = f"lastgood deployment record --service {view.name} --commit COMMIT"
-        return Fact(name=name, ok=True, what=what, mend=mend)
+        return Fact(name=name, ok=True, what="nobody says what runs", mend=mend)
     source = "its deploy driver" if view.live else "its check" if view.answering else "the ledger"
     return Fact(name=name, ok=True, what=f"{live[:12]} runs, says {source}")
+
+
+async def _reasons(teller: Deployer, recorded: str | None) -> list[Problem]:
+    """Why a deploy driver does not say what runs: `current` is silent, a survey is not."""
+    if recorded is None:
+        return []
+    routes = await teller.survey(recorded, None)
+    found = [problem for route in routes for problem in (*route.warnings, *route.problems)]
+    return [problem for problem in found if problem.code != "nothing-to-do"]
 
 
 def _proof(project: Project, known: ServiceFacts) -> Fact:
@@ -111,10 +127,12 @@ async def _way(name: str, deployer: Deployer, targets: list[str], live: str | No
     """Whether this way leads to a known good release now, and best to the newest."""
     good: list[str] = []
     broken: list[tuple[str, Problem]] = []
+    warned: dict[str, Problem] = {}
     for target in targets:
         routes = await deployer.survey(target, live)
         if any(not route.problems for route in routes):
             good.append(target)
+            warned |= {problem.code: problem for route in routes for problem in route.warnings}
             if any(route.method is not Method.ARTIFACT for route in routes):
                 break  # what is made when it is needed cannot vanish
         else:
@@ -122,11 +140,13 @@ async def _way(name: str, deployer: Deployer, targets: list[str], live: str | No
     says = [f"{target[:12]} cannot: {problem.what}" for target, problem in broken]
     if good:
         says.insert(0, f"{', '.join(target[:12] for target in good)} can be deployed now")
+    says += [problem.what for problem in warned.values()]
+    mends = [problem.mend for problem in [p for _, p in broken] + list(warned.values())]
     return Fact(
         name=name,
         ok=targets[0] in good,
         what="; ".join(says) or "it offers no way",
-        mend=broken[0][1].mend if broken else "",
+        mend=next(filter(None, mends), "" if targets[0] in good else "see: lastgood plan"),
     )
 
 

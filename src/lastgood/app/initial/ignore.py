@@ -16,7 +16,7 @@ _WAYS_TO_SAY_IT = frozenset({b".lastgood", b".lastgood/", b"/.lastgood", b"/.las
 async def must_ignore(folder: Path) -> bool:
     """Whether a line has to be added, so that nobody who clones this commits a state."""
     git = GitFolder(folder)
-    if await git.line("rev-parse", "--show-toplevel") is None:
+    if await git.answer("rev-parse", "--show-toplevel") is None:
         return False
     return not await git.ignores(f"{STATE_FOLDER}state.db")
 

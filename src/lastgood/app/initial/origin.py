@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,9 +14,6 @@ from lastgood.config.options import GitBranch, GitRemote
 from lastgood.errors import ChildError
 from lastgood.process.children import PlainChildren
 from lastgood.process.masking import Masker
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 LIMIT_S = 10.0
 _ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
@@ -31,15 +27,10 @@ class GitFolder:
         self._folder = folder
         self._children = PlainChildren(Masker())
 
-    async def line(self, *arguments: str) -> str | None:
-        """The first line that git prints; None when it fails or prints nothing."""
-        lines = await self.lines(*arguments)
-        return lines[0] if lines else None
-
-    async def lines(self, *arguments: str) -> Sequence[str]:
-        """The lines that git prints; none when it fails."""
-        code, lines = await self._run(*arguments)
-        return lines if code == 0 else []
+    async def answer(self, *arguments: str) -> str | None:
+        """All that git prints, which may have several lines; None when it fails or is silent."""
+        code, printed = await self._run(*arguments)
+        return (printed or None) if code == 0 else None
 
     async def ignores(self, path: str) -> bool:
         """Whether git ignores a path for everyone, not only by this user's own settings."""
@@ -47,7 +38,7 @@ class GitFolder:
         code, _ = await self._run(*own, "check-ignore", "--quiet", "--no-index", "--", path)
         return code == 0
 
-    async def _run(self, *arguments: str) -> tuple[int, list[str]]:
+    async def _run(self, *arguments: str) -> tuple[int, str]:
         try:
             done = await self._children.run(
                 ["git", "-c", "core.fsmonitor=false", *arguments],
@@ -57,27 +48,27 @@ class GitFolder:
                 check=False,
             )
         except ChildError:
-            return -1, []  # no git here: then the configuration says what to fill in
-        return done.returncode, [line for line in done.stdout.split("\n") if line]
+            return -1, ""  # no git here: then the configuration says what to fill in
+        return done.returncode, done.stdout.removesuffix("\n")
 
 
 async def read_origin(folder: Path) -> Origin:
     """The repository that a folder belongs to."""
     git = GitFolder(folder)
-    found = await git.line("rev-parse", "--show-toplevel")
+    found = await git.answer("rev-parse", "--show-toplevel")
     if found is None:
         return Origin()
     top = Path(found)
-    here = await git.line("symbolic-ref", "--quiet", "--short", "HEAD")
-    names = await git.lines("remote")
-    followed = await git.line("config", "--get", f"branch.{here}.remote") if here else None
-    name = next((one for one in ("origin", followed, *names) if one in names), None)
+    here = await git.answer("symbolic-ref", "--quiet", "--short", "HEAD")
+    names = (await git.answer("remote") or "").split("\n")
+    followed = await git.answer("config", "--get", f"branch.{here}.remote") if here else None
+    name = next((one for one in ("origin", followed, *names) if one and one in names), None)
     if name is None:
         notes = ("this repository has no remote: a rollback by git needs one",)
         return Origin(top=top, branch=_branch(here), notes=notes)
-    address = await git.line("config", "--get", f"remote.{name}.url")
+    address = await git.answer("config", "--get", f"remote.{name}.url")
     remote, note = _remote(name, address or "", top)
-    head = await git.line("symbolic-ref", "--quiet", f"refs/remotes/{name}/HEAD")
+    head = await git.answer("symbolic-ref", "--quiet", f"refs/remotes/{name}/HEAD")
     default = head.removeprefix(f"refs/remotes/{name}/") if head else None
     branch = _valid_branch(default, f"the default branch of the remote {name}") or _branch(here)
     return Origin(top=top, remote=remote, branch=branch, notes=(note,) if note else ())

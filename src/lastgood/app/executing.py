@@ -9,7 +9,7 @@ from lastgood.app.holding import HoldKeeper
 from lastgood.app.lockrefs import free_lock_refs, take_lock_refs
 from lastgood.app.project import now
 from lastgood.app.settling import settle
-from lastgood.engine.direct.engine import DirectEngine, end_children
+from lastgood.engine.direct.engine import DirectEngine, claim, end_children
 from lastgood.errors import RefusedError
 from lastgood.execute.handlers.deploy import DeployHandler
 from lastgood.execute.handlers.hold import HoldHandler, UnholdHandler
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lastgood.execute.step import Handler
     from lastgood.model.run import Run
     from lastgood.ports.action import Action
-    from lastgood.store.state import State
 
 TAKEN_AWAY = ("taken-over", "unlocked")
 """Codes of runs whose lock was taken from them: what they left is ended before anything begins."""
@@ -39,7 +38,7 @@ async def execute(project: Project, drivers: Drivers, run: Run, prover: Prover) 
         StaleLeaseError: it was taken over; nothing more was done.
         StateError: the state cannot be written; the run stays open where it stands.
     """
-    run = _claim(project.state, run)
+    run = claim(project.state, run)
     handlers = _handlers(project, drivers, run, prover)
     for former in project.state.journal.runs(run.environment):
         if former.code in TAKEN_AWAY:
@@ -56,21 +55,6 @@ async def execute(project: Project, drivers: Drivers, run: Run, prover: Prover) 
     for warning in await free_lock_refs(project, drivers, run.id):
         note(project, run, "lock.ref-left", warning)
     return ended
-
-
-def _claim(state: State, run: Run) -> Run:
-    """Take the run's lock from whichever process carried it out before, by a new epoch.
-
-    That process may only be stopped; should it go on, it finds its lease stale.
-
-    Raises:
-        RefusedError: the run does not hold the lock any more.
-    """
-    with state.transaction():
-        lock = state.locks.get(run.environment)
-        since = lock.since or run.commanded_at
-        lease = state.locks.take_over(run.environment, run.id, run.id, lock.holder, since)
-        return state.journal.set_epoch(run.id, lease.epoch)
 
 
 def note(project: Project, run: Run, kind: str, text: str) -> None:

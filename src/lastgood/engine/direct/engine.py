@@ -48,6 +48,21 @@ async def end_children(state: State, run: str, masker: Masker) -> None:
         await step_children(state, run, record.step, masker).clear()
 
 
+def claim(state: State, run: Run) -> Run:
+    """Take the run's lock from whichever process carried it out before, by a new epoch.
+
+    That process may only be stopped; should it go on, it finds its lease stale.
+
+    Raises:
+        RefusedError: the run does not hold the lock any more.
+    """
+    with state.transaction():
+        lock = state.locks.get(run.environment)
+        since = lock.since or run.commanded_at
+        lease = state.locks.take_over(run.environment, run.id, run.id, lock.holder, since)
+        return state.journal.set_epoch(run.id, lease.epoch)
+
+
 class DirectEngine:
     """Carries one run out."""
 

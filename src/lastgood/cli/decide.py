@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lastgood.cli.session import Session, command
+from lastgood.cli.words import brief, indented
 from lastgood.config.duration import seconds
 from lastgood.errors import ExitCode, UsageError
 from lastgood.model.statement import Statement
@@ -90,16 +91,20 @@ def verdict_text(verdict: Verdict) -> RenderableType:
     """The verdict, its reasons, its path through the tree, its evidence, the next command."""
     word, style, next_command = WORDS[verdict.decision]
     parts: list[RenderableType] = [Text(word, style).append(_method(verdict), "default")]
-    parts += [Text(f"  {reason}") for reason in verdict.reasons]
+    parts += [indented(brief(reason)) for reason in verdict.reasons]
+    parts.append(Text("the way through the decision tree:", "dim"))
     path = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
     for branch in verdict.path:
-        path.add_row(f"  {branch.question}", Text(branch.answer, "bold"), branch.because)
+        # What stands among the reasons is not said twice.
+        because = "see above" if branch.because in verdict.reasons else brief(branch.because)
+        path.add_row(f"  {branch.question}", Text(branch.answer, "bold"), because)
     parts.append(path)
+    parts.append(Text("the evidence:", "dim"))
     for item in verdict.evidence:
-        line = f"  {item.name}: {_value(item.value)}"
+        line = f"{item.name}: {_value(item.value)}"
         if item.low is not None and item.high is not None:
             line += f" ({item.low:.1%} to {item.high:.1%}, n = {item.n})"
-        parts.append(Text(f"{line}  {item.source}", "dim"))
+        parts.append(indented(brief(f"{line}  {item.source}"), "dim"))
     parts.append(Text(f"next: {next_command}", "bold"))
     return Group(*parts)
 

@@ -7,19 +7,22 @@ import signal
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from lastgood.cli.words import brief, indented
 from lastgood.model.run import Outcome, RunState, StepState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import FrameType
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from lastgood.app.following import Snapshot
+    from lastgood.model.run import StepOutcome
 
 MARKS = {
     StepState.WAITING: ("·", "dim"),
@@ -36,11 +39,20 @@ WORDS = {
     Outcome.REFUSED: "bold yellow",
 }
 
+MOST_OF_AN_ERROR = 600
+"""Characters of an error that are shown; all of it is in the report."""
 
-def steps_table(snapshot: Snapshot) -> Table:
-    """Each step with its state in sign and word, its seconds, and its newest note."""
+
+def steps_table(snapshot: Snapshot) -> RenderableType:
+    """Each step with its state in sign and word, its seconds, its newest note; then what failed."""
     run, records = snapshot.run, {record.step: record for record in snapshot.steps}
     table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
+    table.add_column(width=1)
+    table.add_column()
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    errors: list[RenderableType] = []
     for step in run.plan.steps:
         record = records.get(step.id)
         state = record.state if record else StepState.WAITING
@@ -48,19 +60,23 @@ def steps_table(snapshot: Snapshot) -> Table:
         seconds = record.seconds if record else None
         if seconds is None and record and record.started_at and run.state is RunState.OPEN:
             seconds = (datetime.now(UTC) - record.started_at).total_seconds()
-        note = ""
-        if record and record.outcome and record.outcome.error:
-            note = record.outcome.error
-        elif record and state is StepState.RUNNING:
-            note = record.note
+        note = record.note if record and state is StepState.RUNNING else ""
         table.add_row(
             Text(mark, style),
             Text(step.name),
             Text(state.value, style),
-            Text("" if seconds is None else f"{seconds:.1f} s", justify="right"),
-            Text(note[:160], "dim"),
+            Text("" if seconds is None else f"{seconds:.1f} s"),
+            Text(brief(note), "dim"),
         )
-    return table
+        if record and record.outcome and record.outcome.error:
+            errors += _error(step.name, record.outcome)
+    return Group(table, *errors)
+
+
+def _error(step: str, outcome: StepOutcome) -> Iterator[RenderableType]:
+    yield indented(brief(f"{step}: {outcome.error[:MOST_OF_AN_ERROR]}"), "red")
+    if outcome.mend:
+        yield indented(f"mend: {outcome.mend}", by=4)
 
 
 def headline(snapshot: Snapshot) -> Text:

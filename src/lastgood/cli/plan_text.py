@@ -8,10 +8,15 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from lastgood.cli.words import brief, indented
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from rich.console import RenderableType
 
-    from lastgood.model.plan import Plan
+    from lastgood.model.plan import Move, Plan
+    from lastgood.model.problem import Problem
 
 
 def plan_text(plan: Plan) -> RenderableType:
@@ -19,42 +24,63 @@ def plan_text(plan: Plan) -> RenderableType:
     parts: list[RenderableType] = [
         Text(f"{plan.kind.capitalize()} of {plan.environment} ({plan.id})", "bold")
     ]
-    for move in plan.moves:
-        line = Text("  ")
-        line.append(move.service, "bold")
-        line.append(f": {str(move.origin)[:12]} -> ")
-        line.append(move.target[:12], "bold green")
-        line.append(f" by {move.method} ({move.driver})")
-        parts.append(line)
-        parts += [
-            Text(f"    drops {entry.commit[:12]} {entry.subject}", "yellow")
-            for entry in move.dropped
-        ]
-        parts += [Text(f"    migration stays: {name}", "yellow") for name in move.migrations]
+    parts += [_way(move) for move in plan.moves]
+    parts += _dropped(plan.moves)
+    parts += [
+        indented(f"stays applied: migration {name} of {move.service}", "yellow")
+        for move in plan.moves
+        for name in move.migrations
+    ]
     if plan.steps:
         parts.append(_steps(plan))
         fits = "fits" if plan.fits_budget else "does NOT fit"
         source = "; ".join(sorted({f"from {move.estimate_source}" for move in plan.moves}))
         parts.append(
-            Text(f"  expected {plan.estimate_s:.0f} s ({source}), {fits} {plan.budget_s:g} s")
+            indented(f"expected {plan.estimate_s:.0f} s ({source}), {fits} {plan.budget_s:g} s")
         )
-        parts.append(Text(f"  data loss: {plan.loss}"))
-    for problem in plan.warnings:
-        parts.append(Text(f"  warning: {problem.what}", "yellow"))
-        if problem.mend:
-            parts.append(Text(f"           {problem.mend}", "dim"))
-    for problem in plan.refusals:
-        parts.append(Text(f"  refused: {problem.what}", "bold red"))
-        if problem.mend:
-            parts.append(Text(f"           {problem.mend}"))
+        parts.append(indented(f"data loss: {plan.loss}"))
+    parts += _problems("warning", plan.warnings, "yellow")
+    parts += _problems("refused", plan.refusals, "bold red")
     return Group(*parts)
 
 
+def _way(move: Move) -> RenderableType:
+    line = Text(move.service, "bold")
+    line.append(f": {str(move.origin)[:12]} -> ", "default")
+    line.append(move.target[:12], "bold green")
+    return indented(line.append(f" by {move.method} ({move.driver})", "default"))
+
+
+def _dropped(moves: Sequence[Move]) -> Iterator[RenderableType]:
+    """Each commit that goes with the moves once, with the services that it goes from."""
+    lines = {line.commit: line for move in moves for line in move.dropped}
+    for line in lines.values():
+        services = ", ".join(
+            move.service for move in moves if line.commit in {d.commit for d in move.dropped}
+        )
+        yield indented(f"drops {line.commit[:12]} {line.subject} (of {services})", "yellow")
+
+
+def _problems(word: str, problems: Iterable[Problem], style: str) -> Iterator[RenderableType]:
+    """Each problem, and under those with the same mend that mend once."""
+    by_mend: dict[str, list[str]] = {}
+    for problem in problems:
+        by_mend.setdefault(problem.mend, []).append(problem.what)
+    for mend, whats in by_mend.items():
+        yield from (indented(brief(f"{word}: {what}"), style) for what in whats)
+        if mend:
+            yield indented(mend, "dim", by=4 + len(word))
+
+
 def _steps(plan: Plan) -> Table:
+    """Numbered, so that what waits for what can be said in little."""
     table = Table(box=None, pad_edge=False, padding=(0, 1))
-    table.add_column("  step")
+    table.add_column("  ", justify="right")
+    table.add_column("step")
     table.add_column("after", style="dim")
     table.add_column("expected", justify="right")
+    numbers = {step.id: str(number) for number, step in enumerate(plan.steps, 1)}
     for step in plan.steps:
-        table.add_row(f"  {step.name}", ", ".join(step.after), f"{step.estimate_s:.1f} s")
+        after = ", ".join(numbers[before] for before in step.after)
+        table.add_row(f"  {numbers[step.id]}", step.name, after, f"{step.estimate_s:.1f} s")
     return table

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from lastgood.demo.production import Production
 
-STABILITY_S = 3
+STABILITY_S = 2
 """Seconds a release soaks in the demo; a real production takes half an hour."""
 
 

@@ -70,7 +70,7 @@ def _backend(layout: Layout) -> dict[str, Any]:
                 "health_checks": {
                     "active": {
                         "uri": "/health?from=edge",
-                        "interval": "50ms",
+                        "interval": "100ms",
                         "timeout": "5s",
                         "expect_status": 200,
                     },

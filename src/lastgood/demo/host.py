@@ -255,8 +255,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m lastgood.demo.host")
     parser.add_argument("root", type=Path)
     parser.add_argument("--stop", action="store_true")
-    parser.add_argument("--traffic-rate", type=float, default=150.0)
-    parser.add_argument("--traffic-users", type=int, default=600)
+    parser.add_argument("--traffic-rate", type=float, default=90.0)
+    parser.add_argument("--traffic-users", type=int, default=400)
     asked = parser.parse_args()
     if asked.stop:
         stop(asked.root.resolve())

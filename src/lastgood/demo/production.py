@@ -59,7 +59,7 @@ class Production:
         self._host = host
 
     @classmethod
-    def start(cls, root: Path, *, traffic_rate: float = 150.0, traffic_users: int = 600) -> Self:
+    def start(cls, root: Path, *, traffic_rate: float = 90.0, traffic_users: int = 400) -> Self:
         """Bring a production up at `root`, with nothing deployed and no traffic yet.
 
         It ends, and removes `root`, with `stop`, or when this process ends in whatever way.

@@ -39,7 +39,7 @@ def make_steps(
         past: durations of past steps.
         reason: written into the holds.
     """
-    steps = [look("precheck", "What was approved is still so", (), past)]
+    steps = [look("precheck", "Check what was approved", (), past)]
     pushed: dict[str, str] = {}
     for move in moves:
         before = steps[0].id
@@ -54,7 +54,7 @@ def make_steps(
             pushed[key] = f"deploy:{move.service}"
         steps += [deploy(move, tuple(after), past), prove(move, past)]
     proofs = tuple(step.id for step in steps if step.kind == "prove")
-    steps.append(look("verify", "Every check is healthy, the signals are no worse", proofs, past))
+    steps.append(look("verify", "Checks are healthy, signals no worse", proofs, past))
     return tuple(steps)
 
 
@@ -95,7 +95,7 @@ def deploy(move: Move, after: tuple[str, ...], past: Sequence[PastStep]) -> Step
     return Step(
         id=f"deploy:{move.service}",
         kind="deploy",
-        name=f"Bring {move.service} back to {move.target[:12]} ({move.method.value})",
+        name=f"Bring {move.service} back to {move.target[:12]}",
         after=after,
         timeout_s=within(expected.p90, DEPLOY_LIMITS_S),
         attempts=3,
@@ -117,7 +117,7 @@ def prove(move: Move, past: Sequence[PastStep]) -> Step:
     return Step(
         id=f"prove:{move.service}",
         kind="prove",
-        name=f"Every instance of {move.service} answers {move.target[:12]}",
+        name=f"All of {move.service} answers {move.target[:12]}",
         after=(f"deploy:{move.service}",),
         timeout_s=within(max(expected.p90, least), PROVE_LIMITS_S),
         service=move.service,

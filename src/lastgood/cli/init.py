@@ -10,7 +10,7 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
-from lastgood.cli.session import Session, command
+from lastgood.cli.session import DryRunOption, Session, command
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,9 +21,6 @@ app = typer.Typer()
 
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Replace the file; a copy of it is kept.")
-]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")
 ]
 
 

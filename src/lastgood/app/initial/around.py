@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -159,7 +159,7 @@ def _same(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _is_valid(kind: object, text: str) -> bool:
+def _is_valid(kind: Any, text: str) -> bool:  # noqa: ANN401 - an annotated type
     try:
         TypeAdapter(kind).validate_python(text)
     except ValidationError:

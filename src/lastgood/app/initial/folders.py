@@ -27,11 +27,17 @@ _ROUTE = re.compile(
     r"""(?<![\w.])@?[A-Za-z_]\w*(?:\.\w+)*\.(?:get|route|api_route|all|use)"""
     r"""\(\s*["'`](/[A-Za-z0-9_./-]{0,100})["'`]"""
 )
-_HEALTH = ("health", "healthz", "healthcheck", "health-check", "_health", "ready", "readyz")
-_HEALTH += ("readiness", "live", "livez", "liveness", "alive", "ping", "up", "status")
+_HEALTH = (
+    *("health", "healthz", "healthcheck", "health-check", "_health", "ready", "readyz"),
+    *("readiness", "live", "livez", "liveness", "alive", "ping", "up", "status"),
+)
+"""Last words of such a route, the likeliest first."""
+
 _MARKERS = ("pyproject.toml", "requirements.txt", "package.json", "Gemfile", "go.mod", "pom.xml")
-_HINTS = ("Dockerfile", "Containerfile", "compose.yaml", "compose.yml", "docker-compose.yml")
-_HINTS += ("docker-compose.yaml", "Procfile", "fly.toml", "render.yaml", "vercel.json")
+_HINTS = (
+    *("Dockerfile", "Containerfile", "compose.yaml", "compose.yml", "docker-compose.yml"),
+    *("docker-compose.yaml", "Procfile", "fly.toml", "render.yaml", "vercel.json"),
+)
 
 
 def marker(folder: Path) -> str | None:

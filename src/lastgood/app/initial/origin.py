@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -113,7 +114,7 @@ def _without_login(address: str) -> tuple[str, bool]:
     return parts._replace(netloc=kept).geturl(), True
 
 
-def _is_valid(kind: object, text: str) -> bool:
+def _is_valid(kind: Any, text: str) -> bool:  # noqa: ANN401 - an annotated type
     try:
         TypeAdapter(kind).validate_python(text)
     except ValidationError:

@@ -3,67 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from lastgood.app.following import follow
 from lastgood.app.project import Project
-from lastgood.cli.decide import verdict_text
 from lastgood.cli.doing import exit_code
-from lastgood.cli.live import clock, headline, show, steps_table
-from lastgood.cli.plan_text import plan_text
 from lastgood.cli.session import Session, command
-from lastgood.errors import ExitCode
+from lastgood.errors import ExitCode, RefusedError
 from lastgood.model.verdict import Method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from lastgood.app.following import Snapshot
     from lastgood.demo.production import Production
     from lastgood.demo.story import Told
-    from lastgood.model.plan import Plan
-    from lastgood.model.verdict import Verdict
 
 app = typer.Typer()
-
-
-class Terminal:
-    """The story on the terminal's stderr, each line with the time since its beginning."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._begun = time.monotonic()
-
-    def tell(self, text: str) -> None:
-        """A line."""
-        passed = clock(time.monotonic() - self._begun)
-        self._session.tell(Text(f"{passed}  ", "dim").append(text, "default"))
-
-    def show_verdict(self, verdict: Verdict) -> None:
-        """The verdict with its path and evidence."""
-        self.tell("lastgood saw it:")
-        self._session.tell(verdict_text(verdict))
-
-    def show_plan(self, plan: Plan) -> None:
-        """The plan."""
-        self.tell("the plan:")
-        self._session.tell(plan_text(plan))
-
-    def follow(self, project: Project, run_id: str) -> Snapshot:
-        """The steps, live."""
-        self.tell("the rollback:")
-        last = show(self._session.err, follow(project, run_id))
-        self._session.tell(steps_table(last))
-        return last
 
 
 @command(app)
@@ -79,25 +40,45 @@ def demo(
     ] = False,
 ) -> ExitCode:
     """Watch a bad release being rolled back, here, on real parts."""
-    from lastgood.demo.configuration import write_configuration  # noqa: PLC0415 - when it runs
-    from lastgood.demo.host import stop as stop_host  # noqa: PLC0415 - likewise
-    from lastgood.demo.production import Production  # noqa: PLC0415 - likewise
-    from lastgood.demo.story import tell_story  # noqa: PLC0415 - likewise
+    from lastgood.demo.ending import take_down  # noqa: PLC0415 - when it runs
+    from lastgood.demo.story import POSSIBLE  # noqa: PLC0415 - likewise
 
     if stop is not None:
-        stop_host(stop)
+        take_down(stop.resolve())
         session.tell(f"{stop} is taken down")
         return ExitCode.GOOD
+    if method not in POSSIBLE:
+        raise RefusedError(
+            f"the demo cannot roll back by the method {method}",
+            cause="its miniature production has no such way",
+            mend=f"leave --method out, or take one of: {', '.join(POSSIBLE)}",
+            code="method-impossible",
+        )
+    return play(session, method, keep=keep)
+
+
+def play(session: Session, method: Method, *, keep: bool) -> ExitCode:
+    """Bring the production up, tell the story on it, answer, and take everything down."""
+    from lastgood.demo.configuration import write_configuration  # noqa: PLC0415 - when it runs
+    from lastgood.demo.ending import end_runner  # noqa: PLC0415 - likewise
+    from lastgood.demo.layout import project_folder  # noqa: PLC0415 - likewise
+    from lastgood.demo.production import Production  # noqa: PLC0415 - likewise
+    from lastgood.demo.story import tell_story  # noqa: PLC0415 - likewise
+    from lastgood.demo.terminal import Terminal  # noqa: PLC0415 - likewise
+
     stage = Terminal(session)
     root = Path(tempfile.mkdtemp(prefix="lastgood-demo-"))
     with _ended_by_signals(), Production.start(root) as production:
-        project = Project.open(write_configuration(production, root / "project"))
-        told = tell_story(project, production, method, stage)
-        code = _answer(session, told)
-        if keep:
-            production.keep()
-            _say_what_to_try(session, production, project)
-        else:
+        project = Project.open(write_configuration(production, project_folder(root)))
+        try:
+            told = tell_story(project, production, method, stage)
+            code = _answer(session, told)
+            if keep:
+                production.keep()
+                _say_what_to_try(session, production, project)
+        finally:
+            if not production.kept:
+                end_runner(project.state_folder)
             project.state.close()
     return code
 
@@ -119,15 +100,18 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 def _answer(session: Session, told: Told) -> ExitCode:
-    """The rollback's document, or for people the timeline, the figures and the report's place."""
-    from lastgood.app.reporting import compose, report  # noqa: PLC0415 - when it runs
+    """The rollback's document, or for people what it came to."""
+    from lastgood.app.reporting import report  # noqa: PLC0415 - when it runs
+    from lastgood.demo.terminal import came_to  # noqa: PLC0415 - likewise
     from lastgood.model.watch import WatchKind  # noqa: PLC0415 - likewise
     from lastgood.report.documents import run_document  # noqa: PLC0415 - likewise
 
     project, last = told.project, told.last
     # The production goes, the report stays: it is what the demo was for.
+    written = report(project, last.run.id).read_text(encoding="utf-8")
     kept = Path(tempfile.gettempdir()) / f"lastgood-demo-{last.run.id}.md"
-    shutil.copyfile(report(project, last.run.id), kept)
+    with kept.open("x", encoding="utf-8") as copy:
+        copy.write(written)
     watches = project.state.watches.of(WatchKind.STABILITY, last.run.id)
     document = run_document(last.run, last.steps, watches[0] if watches else None, str(kept))
     document["traffic"] = {
@@ -136,19 +120,9 @@ def _answer(session: Session, told: Told) -> ExitCode:
     }
     if session.as_json:
         session.say(document, lambda: "")
-        return exit_code(last)
-    timeline = compose(project, last.run.id).timeline
-    lines = "\n".join(f"  {event.at:%H:%M:%S}  {event.text}" for event in timeline)
-    session.say(document, lambda: Text(f"timeline (UTC):\n{lines}"))
-    session.say(document, lambda: headline(last))
-    session.say(
-        document,
-        lambda: (
-            f"failed requests: {told.before.share_failed:.1%} of {told.before.requests} before,"
-            f" {told.after.share_failed:.1%} of {told.after.requests} after the proof"
-        ),
-    )
-    session.say(document, lambda: Text(f"report: {kept}"))
+    elif not session.quiet:
+        for part in came_to(told, kept):
+            session.out.print(part)
     return exit_code(last)
 
 
@@ -156,7 +130,7 @@ def _say_what_to_try(session: Session, production: Production, project: Project)
     folder, root = project.settings.folder, production.layout.root
     session.tell(
         Text(
-            f"the production is kept at {production.edge_url}. Try:\n"
+            f"the shop is kept at {production.edge_url}. Try:\n"
             f"  cd {folder}\n"
             "  lastgood status\n"
             "  lastgood check\n"

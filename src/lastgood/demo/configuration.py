@@ -15,7 +15,7 @@ STABILITY_S = 2
 
 
 def write_configuration(production: Production, folder: Path) -> Path:
-    """Write the configuration into an empty folder; gives its path."""
+    """Write the configuration into a folder, made when it is not there; gives its path."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / "lastgood.yaml"
     # JSON is YAML: nothing in a path can break out of its quotes.

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 KEEP = b"keep\n"
 START_LIMIT = 30.0
 STOP_LIMIT = 6.0
+REMOVE_LIMIT = 3.0
 
 
 class Host:
@@ -217,6 +218,11 @@ def remove(layout: Layout) -> None:
     """Remove every file of a production."""
     for place in (layout.root, layout.home):
         shutil.rmtree(place, ignore_errors=True)
+        # Whoever works below it, lastgood's own runner too, may just have written a file.
+        deadline = time.monotonic() + REMOVE_LIMIT
+        while place.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def stop(root: Path) -> None:

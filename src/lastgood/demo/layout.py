@@ -165,6 +165,11 @@ def layout_file(root: Path) -> Path:
     return root / "production.json"
 
 
+def project_folder(root: Path) -> Path:
+    """Where the `lastgood.yaml` for a production lies, and lastgood's state beside it."""
+    return root / "project"
+
+
 def tool(name: str) -> str:
     """Find a program that the `demo` extra installs.
 

@@ -51,12 +51,14 @@ class Production:
     Attributes:
         layout: where its parts lie and listen.
         traffic: the users, who come once `traffic.start()` was called.
+        kept: whether it lives on without us.
     """
 
     def __init__(self, layout: Layout, host: subprocess.Popen[bytes]) -> None:
         self.layout = layout
         self.traffic = Traffic(layout)
         self._host = host
+        self.kept = False
 
     @classmethod
     def start(cls, root: Path, *, traffic_rate: float = 90.0, traffic_users: int = 400) -> Self:
@@ -113,6 +115,21 @@ class Production:
             self._host.stdin.write(KEEP)
         _close_pipes(self._host)
         self._host.returncode = 0  # no longer ours to wait for
+        self.kept = True
+
+    def must_live(self) -> None:
+        """Do nothing while the production lives.
+
+        Raises:
+            ChildError: it has ended, with its supervisor or by somebody's hand.
+        """
+        if not self.kept and self._host.poll() is not None:
+            raise ChildError(
+                "the miniature production is gone",
+                cause=f"its host ended with {self._host.returncode}",
+                mend="start another one: lastgood demo",
+                code="demo-gone",
+            )
 
     @property
     def edge_url(self) -> str:
@@ -189,6 +206,7 @@ class Production:
             deployment = deployer.read_status(self.layout, commit)
             if deployment and deployment.finished_at:
                 return deployment
+            self.must_live()
             if time.monotonic() > deadline:
                 raise ChildError(
                     f"the deployment of {commit} did not end within {limit:g} s",

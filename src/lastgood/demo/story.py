@@ -15,19 +15,20 @@ from lastgood.app.project import Project, now
 from lastgood.app.request import Request
 from lastgood.app.responding import respond
 from lastgood.app.submitting import submit, wake
+from lastgood.demo.configuration import STABILITY_S
 from lastgood.demo.layout import SERVICES
 from lastgood.demo.production import Fault, Production
 from lastgood.errors import LastgoodError
 from lastgood.model.release import Standing
 from lastgood.model.statement import Statement
-from lastgood.model.verdict import Decision
+from lastgood.model.verdict import Decision, Method
 from lastgood.model.watch import WatchKind, WatchState
 
 if TYPE_CHECKING:
     from lastgood.app.following import Snapshot
     from lastgood.demo.traffic import Count
     from lastgood.model.plan import Plan
-    from lastgood.model.verdict import Method, Verdict
+    from lastgood.model.verdict import Verdict
 
 PATIENCE_S = 120.0
 """How long each part of the story may take on a busy machine before the demo gives up."""
@@ -35,6 +36,11 @@ PATIENCE_S = 120.0
 LOOK_S = 0.5
 FINAL_WINDOW_S = 3.0
 BAD_SHARE = 0.6
+
+POSSIBLE = (Method.AUTO, Method.ARTIFACT, Method.TREE, Method.DROP)
+"""The ways back that the miniature production has."""
+
+ENDS = {WatchState.HELD: "held", WatchState.REGRESSED: "saw it fail again"}
 
 
 class Stage(Protocol):
@@ -58,7 +64,7 @@ class Told(NamedTuple):
 
     Attributes:
         last: the run and its steps at its end.
-        before: what the users met while the bad release was live.
+        before: what the users met from the bad release's deployment to the verdict.
         after: what they met in the final window, after the proof.
     """
 
@@ -70,21 +76,32 @@ class Told(NamedTuple):
 
 def tell_story(project: Project, production: Production, method: Method, stage: Stage) -> Told:
     """Live through it; every act goes the way that a user's commands go."""
-    production.traffic.start()
-    users = production.layout.traffic_users
-    stage.tell(f"a web stack is up at {production.edge_url}; {users} users are at work on it")
-    for number in ("first", "second"):
+    stage.tell(
+        "A small web shop is up: an edge, a backend in two instances, a frontend, PostgreSQL, "
+        f"a git remote with its own CI, at {production.edge_url}."
+    )
+    for number in (1, 2):
         commit = ship(project, production)
-        stage.tell(f"the {number} release, {commit[:12]}, was pushed; CI deployed and recorded it")
-        await_known_good(project, commit)
-        stage.tell(f"  it soaked with every check healthy: {commit[:12]} is known good")
-    bad_since = now()
+        stage.tell(f"Release {number}, {commit[:12]}, is pushed; CI deploys it.")
+        if number == 1:
+            production.traffic.start()
+            stage.tell(f"{production.layout.traffic_users} users come; each request is counted.")
+        await_known_good(project, production, commit)
+        stage.tell(
+            f"Every check stayed healthy for {STABILITY_S} s (30 min in real life): "
+            f"release {number} is known good."
+        )
     bad = ship(project, production, Fault("errors", share=BAD_SHARE))
-    stage.tell(f"the third release, {bad[:12]}, is deployed too; something is wrong with it")
-    verdict = asyncio.run(detect(project))
+    bad_since = now()
+    stage.tell(
+        f"Release 3, {bad[:12]}, is pushed; CI deploys it. Every health check is green, "
+        f"but it answers {BAD_SHARE:.0%} of the users with errors."
+    )
+    verdict = asyncio.run(detect(project, production))
     stage.show_verdict(verdict)
     before = production.traffic.count(bad_since)
-    last = roll_back(project, method, stage)
+    drop = bad if method is Method.DROP else None
+    last = roll_back(project, Request(method=method, drop=drop), stage)
     if last.run.proven_at is None:
         return Told(project, last, before, production.traffic.count(now()))
     await_stable(project, last.run.id, stage)
@@ -98,7 +115,7 @@ def ship(project: Project, production: Production, fault: Fault | None = None) -
     if deployed.outcome != "deployed":
         raise LastgoodError(
             f"the demo's own deployment {deployed.outcome}",
-            mend=f"read {production.layout.logs}",
+            mend=f"run the demo again with --keep and read {production.layout.logs}",
             code="demo-deployment",
         )
     for service in SERVICES:
@@ -106,27 +123,34 @@ def ship(project: Project, production: Production, fault: Fault | None = None) -
     return deployed.commit
 
 
-def await_known_good(project: Project, commit: str) -> None:
+def await_known_good(project: Project, production: Production, commit: str) -> None:
     """Wait until the soak has made the release known good.
 
     Raises:
-        LastgoodError: it did not, within the demo's patience.
+        LastgoodError: it did not, within the demo's patience, or the production is gone.
     """
     deadline = time.monotonic() + PATIENCE_S
+    cause = "the machine may be too busy to answer its own checks in time"
     while time.monotonic() < deadline:
         releases = [project.state.ledger.release(project.name, s, commit) for s in SERVICES]
         if all(r is not None and r.standing is Standing.KNOWN_GOOD for r in releases):
             return
+        soaks = project.state.watches.of(WatchKind.SOAK, commit)
+        notes = {soak.note for soak in soaks if soak.state is WatchState.REGRESSED}
+        if notes:
+            cause = "; ".join(notes)
+            break
+        production.must_live()
         time.sleep(0.1)
     raise LastgoodError(
-        f"release {commit[:12]} did not become known good within {PATIENCE_S:g} s",
-        cause="the machine may be too busy to answer its own checks in time",
-        mend=f"read {project.state_folder / 'runner.log'}, then run the demo again",
+        f"release {commit[:12]} did not become known good",
+        cause=cause,
+        mend="run the demo again on a less busy machine",
         code="demo-soak",
     )
 
 
-async def detect(project: Project) -> Verdict:
+async def detect(project: Project, production: Production) -> Verdict:
     """Look and judge, again and again, until the verdict is rollback; it opens the incident.
 
     Raises:
@@ -144,6 +168,7 @@ async def detect(project: Project) -> Verdict:
                 return verdict
             if now() > until:
                 break
+            production.must_live()
             await asyncio.sleep(LOOK_S)
             await watcher.prober.once()
             observation = await watcher.observe(recorded(project))
@@ -155,11 +180,11 @@ async def detect(project: Project) -> Verdict:
     )
 
 
-def roll_back(project: Project, method: Method, stage: Stage) -> Snapshot:
+def roll_back(project: Project, request: Request, stage: Stage) -> Snapshot:
     """What `lastgood rollback --confirm production` does."""
     commanded_at = now()
     wake(project, linger_s=PATIENCE_S)
-    prepared = asyncio.run(flow.prepare(project, Request(method=method)))
+    prepared = asyncio.run(flow.prepare(project, request))
     stage.show_plan(prepared.plan)
     run = submit(
         project,
@@ -178,6 +203,6 @@ def await_stable(project: Project, run_id: str, stage: Stage) -> None:
     while time.monotonic() < deadline:
         watch = project.state.watches.of(WatchKind.STABILITY, run_id)[0]
         if watch.state is not WatchState.PENDING:
-            stage.tell(f"the stability watch: {watch.state} after {watch.samples} good looks")
+            stage.tell(f"The stability watch {ENDS[watch.state]} ({watch.samples} looks).")
             return
         time.sleep(0.1)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
+import ssl
 import threading
 import time
 from contextlib import closing
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 
 from lastgood.app.doctor import doctor_document, examine, is_ready
 from lastgood.app.facts import memory
@@ -22,9 +24,12 @@ from lastgood.app.facts.group import Group, gather
 from lastgood.app.project import Project
 from lastgood.engine.direct.spawn import take_runner_lock
 from lastgood.errors import RefusedError
+from lastgood.model.plan import Step, plan_digest
 from lastgood.model.release import GoodEvidence, Standing
+from lastgood.model.run import Run, RunState
 from lastgood.model.watch import WatchKind
 from lastgood.testing.hostile import HostileServer, Reply
+from lastgood.testing.plans import plan_of
 from lastgood.testing.remote import GitRemote
 
 if TYPE_CHECKING:
@@ -138,7 +143,8 @@ async def test_a_state_that_others_may_read_or_replace_is_named(tmp_path: Path) 
     facts = await facts_of(project)
     assert facts["state is private"].mend.startswith(f"chmod 600 {path}")
     assert not facts["state is private"].ok
-    path.chmod(0o600)
+    for companion in path.parent.glob("state.db*"):
+        companion.chmod(0o600)
     path.parent.chmod(0o777)
     facts = await facts_of(project)
     assert not facts["state is private"].ok
@@ -155,7 +161,7 @@ async def test_a_broken_state_hides_nothing_else(
     (tmp_path / ".lastgood").mkdir(mode=0o700)
     (tmp_path / ".lastgood" / "state.db").write_bytes(b"no database" * 1000)
     facts = await facts_of(project)
-    assert failing(facts) == {"state", "site", "work"}
+    assert failing(facts) == {"state", "events", "site", "work"}
     assert facts["check health"].ok
 
 
@@ -396,6 +402,41 @@ async def test_a_watch_needs_somebody_who_keeps_it(tmp_path: Path) -> None:
         assert (await facts_of(project))["runner"].ok
     finally:
         os.close(lock)
+
+
+async def test_an_interrupted_run_is_named_with_resume(tmp_path: Path) -> None:
+    project = project_of(tmp_path, {"budget": "5m"})
+    plan = plan_of(Step(id="one", name="one", kind="test"))
+    run = Run(
+        id="run-20261122-105301-ab12", environment="production", plan=plan,
+        plan_digest=plan_digest(plan), epoch=1, state=RunState.OPEN, by="ada", commanded_at=NOW,
+    )  # fmt: skip
+    project.state.locks.take("production", run.id, "ada@laptop", NOW)
+    project.state.journal.create_run(run)
+    facts = await facts_of(project)
+    assert failing(facts) == {"services", "runs"}
+    assert run.id in facts["runs"].what
+    assert "lastgood resume" in facts["runs"].mend
+    assert facts["lock"].what == f"held by {run.id}"
+    lock = take_runner_lock(tmp_path / ".lastgood")
+    assert lock is not None
+    try:
+        assert (await facts_of(project))["runs"].what == f"{run.id} is going on"
+    finally:
+        os.close(lock)
+
+
+async def test_a_certificate_that_ends_soon_is_a_warning(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "roots.pem"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    soon = datetime.now(UTC) + timedelta(days=3)
+    authority.issue_cert("127.0.0.1", not_after=soon).configure_cert(context)
+    async with HostileServer(context) as server:
+        check = {"url": f"https://127.0.0.1:{server.port}/ok", "ca": "roots.pem"}
+        facts = await facts_of(project_of(tmp_path, {"checks": {"home": check}}))
+    assert facts["check home"].ok
+    assert f"it ends {soon:%Y-%m-%d}" in facts["check home"].mend
 
 
 async def test_a_lock_of_a_run_that_is_gone_is_named(tmp_path: Path) -> None:

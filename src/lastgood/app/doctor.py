@@ -10,7 +10,7 @@ import msgspec
 from lastgood.app.facts.fact import Fact
 from lastgood.app.facts.group import Group, gather
 from lastgood.app.facts.health import check_facts, signal_facts
-from lastgood.app.facts.memory import memory_facts
+from lastgood.app.facts.memory import event_facts, memory_facts
 from lastgood.app.facts.remote import git_facts, remote_facts
 from lastgood.app.facts.service import service_facts, without_services
 from lastgood.app.facts.work import work_facts
@@ -23,22 +23,21 @@ if TYPE_CHECKING:
     from lastgood.report.documents import Document
 
 LOCAL_S = 30.0
-REMOTE_S = 120.0
-"""The first private copy of a large repository takes its time."""
+LONG_S = 120.0
+"""The first private copy of a large repository, and years of events, take their time."""
 _LONGEST = 600
 
 
 async def examine(project: Project) -> list[Fact]:
     """Look at everything, side by side; changes nothing but lastgood's own state and copies."""
     environment = project.environment
-    services, checks, signals = (
-        len(environment.services), len(environment.checks), len(environment.signals)
-    )  # fmt: skip
-    what = f"{project.settings.file}: {services} services, {checks} checks, {signals} signals"
+    services, checks, signals = environment.services, environment.checks, environment.signals
+    counted = f"services: {len(services)}, checks: {len(checks)}, signals: {len(signals)}"
+    what = f"{project.settings.file} has no faults ({counted})"
     facts = [Fact(name="configuration", ok=True, what=what)]
     # Before the others: the drivers' copies lie in the state's folder, which must be private.
     facts += await gather([Group("state", LOCAL_S, partial(memory_facts, project))])
-    if not environment.services:
+    if not services:
         facts.append(without_services(project))
     facts += await gather(await _groups(project))
     return [_shown(project, fact) for fact in facts]
@@ -48,13 +47,14 @@ async def _groups(project: Project) -> list[Group]:
     environment = project.environment
     async with project.drivers() as drivers:
         remotes = [service for service, _ in drivers.distinct_repositories()]
-    groups = [Group("git", LOCAL_S, partial(git_facts, project))] if remotes else []
+    groups = [Group("events", LONG_S, partial(event_facts, project))]
+    groups += [Group("git", LOCAL_S, partial(git_facts, project))] if remotes else []
     groups += [
-        Group(f"repository of {service}", REMOTE_S, partial(remote_facts, project, service))
+        Group(f"repository of {service}", LONG_S, partial(remote_facts, project, service))
         for service in remotes
     ]
     groups += [
-        Group(service, REMOTE_S, partial(service_facts, project, service))
+        Group(service, LONG_S, partial(service_facts, project, service))
         for service in environment.services
     ]
     if environment.checks:

@@ -157,4 +157,4 @@ def init_document(written: Written) -> Document:
         "backup": str(written.backup) if written.backup else None,
         "next": written.next,
     }
-    return document if written.created else {**document, "text": written.text}
+    return document if written.created else {"dry_run": True, **document, "text": written.text}

@@ -44,12 +44,16 @@ def init(
 
 
 def _text(written: Written) -> RenderableType:
+    from lastgood.app.initial.text import ways  # noqa: PLC0415 - likewise
+
     lines: list[RenderableType] = [Text(f"wrote {written.config}", "bold")]
     if written.backup:
         lines.append(Text(f"  the former one is kept as {written.backup}"))
     if written.ignored:
         lines.append(Text(f"  {written.ignored} keeps .lastgood/ out of git"))
-    lines += [Text(f"  service {part.name}: {part.why}") for part in written.around.parts]
+    for part in written.around.parts:
+        by = ", ".join(ways(part, written.around)) or "nothing found yet"
+        lines.append(Text(f"  service {part.name} by {by}: {part.why}"))
     if not written.around.parts:
         lines.append(
             Text("  nothing says what is deployed here: describe it in the file", "yellow")

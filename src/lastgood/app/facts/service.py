@@ -10,7 +10,7 @@ from lastgood.app.planning import MOST_CANDIDATES, known_facts, running
 from lastgood.errors import LastgoodError
 from lastgood.model.verdict import Method
 from lastgood.plan.request import PlanRequest
-from lastgood.plan.target import candidates, nothing_known_good, why
+from lastgood.plan.target import candidates, nothing_known_good, origin_for, why
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ async def service_facts(project: Project, service: str) -> AsyncIterator[Fact]:
         for deploy, deployer in zip(written, deployers, strict=True):
             name = f"{service}: by {deploy.driver}"
             try:
-                yield await _way(name, deployer, targets, known.live)
+                yield await _way(name, deployer, targets, known)
             except LastgoodError as error:
                 yield failed(name, error)
 
@@ -123,13 +123,13 @@ def _instances(view: ServiceView, known: ServiceFacts) -> Fact:
                 mend="" if view.answering else "see that `instances` names them")  # fmt: skip
 
 
-async def _way(name: str, deployer: Deployer, targets: list[str], live: str | None) -> Fact:
+async def _way(name: str, deployer: Deployer, targets: list[str], known: ServiceFacts) -> Fact:
     """Whether this way leads to a known good release now, and best to the newest."""
     good: list[str] = []
     broken: list[tuple[str, Problem]] = []
     warned: dict[str, Problem] = {}
     for target in targets:
-        routes = await deployer.survey(target, live)
+        routes = await deployer.survey(target, origin_for(known, target))
         if any(not route.problems for route in routes):
             good.append(target)
             warned |= {problem.code: problem for route in routes for problem in route.warnings}

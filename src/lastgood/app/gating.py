@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lastgood.app.holding import known_holds
+from lastgood.app.releases import known_service
 from lastgood.errors import RefusedError, StateError
 from lastgood.model.noun import Noun
 from lastgood.model.release import Standing
@@ -39,15 +40,12 @@ async def gate(project: Project, drivers: Drivers, revision: str, service: str =
     tree, and the commit that `hold release --fix` named with all that is built on it.
 
     Raises:
+        UsageError: there is no such service.
         RefusedError: it is held (`held`), or the state cannot be read (`state-unreadable`).
     """
     services = [service] if service else list(project.environment.services)
-    if service and service not in project.environment.services:
-        raise RefusedError(
-            f"there is no service {service!r}",
-            mend=f"name one of: {', '.join(project.environment.services)}",
-            code="unknown-service",
-        )
+    if service:
+        known_service(project, service)
     holds = await _standing(project, drivers, services)
     commit = revision
     for name in services:

@@ -166,7 +166,16 @@ async def holds_in_refs(repository: Repository, environment: str) -> Sequence[Ho
         StateError: one of them is not readable.
     """
     refs = await repository.read_refs(f"{environment}/hold/")
-    return [from_json(ref.text, Hold) for ref in refs.values()]
+    try:
+        return [from_json(ref.text, Hold) for ref in refs.values()]
+    except ValueError as error:
+        raise StateError(
+            "a hold in the repository is not readable",
+            cause=f"{error}, in one of: {', '.join(refs)}",
+            mend="look who wrote it, then remove the ref: git push REMOTE --delete "
+            f"refs/lastgood/{environment}/hold/SERVICE/COMMIT",
+            code="hold-unreadable",
+        ) from error
 
 
 async def _object_of(repository: Repository, name: str) -> str | None:

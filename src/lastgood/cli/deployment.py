@@ -56,8 +56,11 @@ def list_(
     service: Annotated[str | None, typer.Option("--service", help="Only this service.")] = None,
 ) -> None:
     """List the deployments of the ledger, newest first."""
-    from lastgood.report.documents import plain  # noqa: PLC0415 - when it runs
+    from lastgood.app.releases import known_service  # noqa: PLC0415 - when it runs
+    from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
+    if service is not None:
+        known_service(session.project, service)
     deployments = session.project.state.ledger.deployments(session.project.name, service)
 
     def table() -> Table:

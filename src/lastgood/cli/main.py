@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 
 import typer
 
@@ -16,6 +17,7 @@ from lastgood.errors import (
     LastgoodError,
     UsageError,
 )
+from lastgood.process.masking import harmless
 
 app = typer.Typer(
     cls=LazyGroup,
@@ -43,14 +45,30 @@ def run(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _fail(_interrupted(), as_json=as_json)
     except typer.TyperException as usage:
-        return _fail(_misused(usage), as_json=as_json)
+        misused = _misused(usage)
+        if not misused.message:  # a group without a command: its help was shown
+            return ExitCode.USAGE
+        return _fail(misused, as_json=as_json)
     except LastgoodError as error:
         return _fail(error, as_json=as_json)
     except BrokenPipeError:
         # Whoever read our output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.GOOD
+    except Exception as fault:  # noqa: BLE001 - programs are promised a document whatever happens
+        sys.stderr.write(harmless(traceback.format_exc()))
+        return _fail(_fault(fault), as_json=as_json)
     return result if isinstance(result, int) else ExitCode.GOOD
+
+
+def _fault(fault: Exception) -> LastgoodError:
+    return LastgoodError(
+        "lastgood has a fault",
+        cause=f"{type(fault).__name__}: {fault}",
+        mend="report it with the lines that begin with Traceback; see what is going on: "
+        "lastgood status",
+        code="fault",
+    )
 
 
 def _interrupted() -> InterruptedByPersonError:

@@ -1,0 +1,192 @@
+"""Soaks, stability and what follows from them, with the runner that keeps the watches."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from lastgood.testing.stack import Stack
+
+OLD, GOOD, BAD = "0a0a0a0", "1a1a1a1", "2b2b2b2"
+
+
+@pytest.fixture
+def quick(stack: Stack) -> Stack:
+    """A soak takes a second."""
+    stack.environment["stability"] = "1s"
+    stack.configure()
+    return stack
+
+
+def record(stack: Stack, commit: str, *services: str) -> None:
+    for service in services or ("backend", "frontend"):
+        words = ("deployment", "record", "--service", service, "--commit", commit, "--by", "ci")
+        ran = stack.run(*words, "--json")
+        assert ran.code == 0, ran
+
+
+def release(stack: Stack, commit: str, service: str = "backend") -> dict[str, Any]:
+    listed = stack.run("releases", "list", "--service", service, "--json").json["releases"]
+    return next(found for found in listed if found["commit"] == commit)
+
+
+def test_what_soaks_well_becomes_known_good_with_its_evidence(quick: Stack) -> None:
+    quick.deploy(GOOD)
+    record(quick, GOOD)
+    assert release(quick, GOOD)["state"] == "candidate"
+
+    quick.wait(lambda: release(quick, GOOD)["state"] == "known-good", "the promotion")
+
+    evidence = release(quick, GOOD)["evidence"]
+    assert (evidence["kind"], evidence["checks"]) == ("soak", ["backend"])
+    assert evidence["samples"] > 1
+    assert evidence["since"] < evidence["until"]
+    quick.deploy(BAD)
+    assert quick.run("plan", "--json").json["services"][0]["to"] == GOOD
+
+
+def test_a_failing_check_prevents_it_and_only_advises(quick: Stack) -> None:
+    quick.deploy(BAD)
+    quick.fail(BAD)
+    record(quick, BAD, "backend")
+    quick.wait(lambda: "soak.regressed" in quick.remembered(), "the regression")
+    quick.wait(lambda: "verdict.given" in quick.remembered(), "the verdict")
+    assert release(quick, BAD)["state"] == "candidate"
+    assert quick.run("status", "--json").json["runs"] == []
+
+
+def test_a_regressed_soak_is_rolled_back_where_the_policy_says_so(quick: Stack) -> None:
+    """Nobody gives a command: the release is recorded by CI, and taken back by the runner."""
+    quick.environment["policy"] = {"auto": "rollback"}
+    _with_users(quick, failed=9, all_=10)
+    quick.build(GOOD)
+    quick.good(GOOD)
+    quick.deploy(BAD)
+    quick.fail(BAD)
+    record(quick, BAD)
+    quick.wait(lambda: quick.live() == quick.live("frontend") == GOOD, "the rollback")
+    quick.wait(lambda: release(quick, BAD)["state"] == "bad", "its end")
+
+
+def test_users_who_fail_prevent_it_however_healthy_the_checks_are(quick: Stack) -> None:
+    _with_users(quick, failed=9, all_=10)
+    quick.deploy(BAD)
+    record(quick, BAD, "backend")
+    quick.wait(lambda: "soak.regressed" in quick.remembered(), "the regression")
+    assert release(quick, BAD)["state"] == "candidate"
+    assert "verdict rollback" in quick.remembered()
+
+
+def test_an_open_incident_prevents_it(quick: Stack) -> None:
+    assert quick.run("incident", "open", "users complain").code == 0
+    quick.deploy(BAD)
+    record(quick, BAD, "backend")
+    quick.wait(lambda: "soak.regressed" in quick.remembered(), "the end of the soak")
+    assert release(quick, BAD)["state"] == "candidate"
+
+
+def test_what_nobody_looked_at_does_not_count(stack: Stack) -> None:
+    """The runner was gone for longer than a gap may be: the period begins again."""
+    stack.environment["stability"] = "11s"
+    stack.configure()
+    stack.deploy(GOOD)
+    record(stack, GOOD, "backend")
+    stack.wait(lambda: _watch(stack)["samples"] > 1, "the first looks")
+    first = _watch(stack)
+    stack.end_runner()
+    time.sleep(10.5)  # a gap is what is longer than ten seconds
+    assert stack.run("deployment", "record", "--service", "frontend", "--commit", GOOD).code == 0
+
+    stack.wait(lambda: _watch(stack)["since"] != first["since"], "the new beginning")
+    assert _watch(stack)["until"] > first["until"]
+    assert release(stack, GOOD)["state"] == "candidate"
+
+
+def test_a_new_deployment_takes_the_soaks_place(stack: Stack) -> None:
+    stack.deploy(GOOD)
+    record(stack, GOOD, "backend")
+    stack.deploy(BAD)
+    record(stack, BAD, "backend")
+    watches = stack.run("status", "--json").json["watches"]
+    assert [watch["subject"] for watch in watches] == [BAD]
+
+
+def test_what_was_bad_is_not_made_better_by_a_deployment(quick: Stack) -> None:
+    quick.deploy(BAD)
+    words = ("releases", "mark", BAD, "bad", "--service", "backend", "--reason", "it leaks")
+    assert quick.run(*words).code == 0
+    record(quick, BAD, "backend")
+    assert release(quick, BAD)["state"] == "bad"
+    assert quick.run("status", "--json").json["watches"] == []
+
+
+def test_old_releases_go_and_possible_targets_stay(quick: Stack) -> None:
+    quick.service()["deploy"]["keep"] = 1
+    quick.configure()
+    for old in (OLD, "0b0b0b0"):
+        quick.build(old)
+    quick.build(GOOD)
+    quick.good(GOOD, services=("backend",))
+    quick.deploy("3c3c3c3")
+    record(quick, "3c3c3c3", "backend")
+    kept = quick.folder("backend") / "releases"
+    quick.wait(lambda: not (kept / OLD).exists(), "the pruning")
+    quick.wait(lambda: "releases.pruned" in quick.remembered(), "its record")
+    assert {path.name for path in kept.iterdir()} == {GOOD, "3c3c3c3"}
+
+
+def test_stability_holds_and_the_report_says_so(quick: Stack) -> None:
+    quick.build(GOOD)
+    quick.good(GOOD)
+    quick.deploy(BAD)
+    path = Path(quick.rollback().json["report"])
+    quick.wait(lambda: "stability.held" in quick.remembered(), "stability")
+    quick.wait(lambda: "Stability: held" in path.read_text(encoding="utf-8"), "the report")
+    times = json.loads(path.with_suffix(".json").read_text())["milestones"]
+    assert times["stable"] > times["mitigated"]
+
+
+def test_a_regression_after_a_rollback_is_an_incident_again(stack: Stack) -> None:
+    stack.build(GOOD)
+    stack.good(GOOD)
+    stack.deploy(BAD)
+    path = Path(stack.rollback().json["report"])
+    former = stack.run("incident", "close", "--json").json["id"]
+
+    stack.fail(GOOD)
+
+    stack.wait(lambda: "stability.regressed" in stack.remembered(), "the regression")
+    stack.wait(lambda: stack.run("incident", "show", "--json").code == 0, "the incident")
+    title = stack.run("incident", "show", "--json").json["incident"]["title"]
+    assert former in title
+    stack.wait(lambda: "Stability: regressed" in path.read_text(encoding="utf-8"), "the report")
+
+
+def _watch(stack: Stack) -> dict[str, Any]:
+    watches = stack.run("status", "--json").json["watches"]
+    return next(watch for watch in watches if watch["service"] == "backend")
+
+
+def _with_users(stack: Stack, *, failed: int, all_: int) -> None:
+    """An access log in which so many users fail, until long after the test."""
+    log = stack.place / "access.log"
+    lines = []
+    for user in range(all_ * 10):
+        status = 500 if user < failed * 10 else 200
+        line = {"ts": time.time() + 2, "status": status, "user": f"user-{user}"}
+        lines.append(json.dumps(line))
+    log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    stack.environment["signals"] = {
+        "users_affected": {
+            "driver": "access-log",
+            "path": str(log),
+            "user": "user",
+            "window": "10m",
+        }
+    }
+    stack.configure()

@@ -344,6 +344,17 @@ async def test_an_instance_that_does_not_say_its_version(
     assert "http://127.0.0.1:1 " in facts["site: instances"].what
 
 
+async def test_an_instance_that_kept_another_release(
+    tmp_path: Path, releases: Path, server: HostileServer
+) -> None:
+    project = ready(tmp_path, server, {"driver": "releases", "path": str(releases)})
+    record(project, OLD, LIVE, good=OLD)
+    server.replies["/health"] = Reply(body=json.dumps({"commit": OLD}).encode())
+    facts = await facts_of(project)
+    assert "site: instances" in failing(facts)
+    assert f"answers {OLD}; {LIVE} should run" in facts["site: instances"].what
+
+
 async def test_sick_and_hanging_checks_are_shown_and_hide_nothing(
     tmp_path: Path, server: HostileServer
 ) -> None:

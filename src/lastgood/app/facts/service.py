@@ -11,6 +11,7 @@ from lastgood.errors import LastgoodError
 from lastgood.model.verdict import Method
 from lastgood.plan.request import PlanRequest
 from lastgood.plan.target import candidates, nothing_known_good, origin_for, why
+from lastgood.verify.versions import same_version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,9 +40,9 @@ async def service_facts(project: Project, service: str) -> AsyncIterator[Fact]:
             missing = nothing_known_good(request, known)
             yield Fact(name=f"{service}: target", ok=False, what=missing.what, mend=missing.mend)
             return
-        newest = next(release for release in known.releases if release.commit == targets[0])
-        what = f"a rollback would go to {newest.commit[:12]}, known good: {why(newest)}"
-        yield Fact(name=f"{service}: target", ok=True, what=what)
+        reasons = [why(release) for release in known.releases if release.commit == targets[0]]
+        what = f"a rollback would go to {targets[0][:12]}, known good"
+        yield Fact(name=f"{service}: target", ok=True, what=": ".join([what, *reasons]))
         written = project.environment.services[service].deploy
         for deploy, deployer in zip(written, deployers, strict=True):
             name = f"{service}: by {deploy.driver}"
@@ -119,8 +120,22 @@ def _instances(view: ServiceView, known: ServiceFacts) -> Fact:
             what=f"{', '.join(silent)} does not say its version",
             mend="start it, or take it out of `instances`",
         )
+    answers = {address: version for address, version in view.answering.items() if version}
+    if _disagree(view, set(answers.values())):
+        told = ", ".join(
+            f"{address} answers {version[:12]}" for address, version in answers.items()
+        )
+        what = f"{told}; {view.live[:12]} should run" if view.live else told
+        mend = "restart the one that kept another release, or: lastgood rollback"
+        return Fact(name=name, ok=False, what=what, mend=mend)
     return Fact(name=name, ok=bool(view.answering), what=f"{len(view.answering)} are known",
                 mend="" if view.answering else "see that `instances` names them")  # fmt: skip
+
+
+def _disagree(view: ServiceView, versions: set[str]) -> bool:
+    """Whether an instance answers another version than the others, or than what should run."""
+    told = versions | ({view.live} if view.live else set())
+    return any(not same_version(one, other) for one in versions for other in told)
 
 
 async def _way(name: str, deployer: Deployer, targets: list[str], known: ServiceFacts) -> Fact:

@@ -16,7 +16,7 @@ from lastgood.errors import LastgoodError, RefusedError
 from lastgood.model.run import Outcome, RunState, StepState
 
 if TYPE_CHECKING:
-    from conftest import Workshop
+    from tests.runner.conftest import Workshop
 
 pytestmark = [pytest.mark.linux, pytest.mark.timeout(240)]
 

@@ -16,7 +16,7 @@ from lastgood.model.route import Route
 from lastgood.model.verdict import Decision, Method, Verdict
 from lastgood.plan.planner import make_plan
 from lastgood.plan.request import PastStep, PlanRequest, ServiceFacts
-from lastgood.plan.selection import to_survey
+from lastgood.plan.target import candidates
 from lastgood.testing.nouns import ENVIRONMENT, START, commit, hold, release
 
 if TYPE_CHECKING:
@@ -402,9 +402,54 @@ def test_an_environment_without_services() -> None:
 
 
 def test_what_the_deploy_drivers_are_asked_for() -> None:
-    asked = to_survey(ASK, (service(routes=()), GOOD_FRONT), ())
-    assert asked == {"backend": [commit("b"), commit("a")]}
-    assert to_survey(to("d"), (service(routes=()),), ()) == {"backend": [commit("d")]}
+    assert candidates(ASK, service(routes=()), ()) == [commit("b"), commit("a")]
+    assert candidates(to("d"), service(routes=()), ()) == [commit("d")]
+
+
+# ---- an instance that keeps another version -------------------------------------------------
+
+STRAYS = {"http://10.0.0.2:8000": commit("c")}
+
+
+def test_what_runs_is_put_live_once_more_for_an_instance_that_keeps_the_bad_release() -> None:
+    made = plan(ASK, service("b", strays=STRAYS), holds=(hold("c"),))
+    (move,) = made.moves
+    assert (move.origin, move.target, move.again) == (commit("b"), commit("b"), True)
+    assert [w.code for w in made.warnings] == ["strays"]
+    assert "http://10.0.0.2:8000 answers cccccccccccc" in made.warnings[0].what
+    assert not made.holds, "the known good release is not held for being put live once more"
+
+
+def test_also_when_its_release_was_named() -> None:
+    made = plan(to("b"), service("b", strays=STRAYS), holds=(hold("c"),))
+    assert [m.target for m in made.moves] == [commit("b")]
+
+
+def test_an_instance_that_cannot_be_reached_by_any_way_is_named_with_the_mend() -> None:
+    made = plan(ASK, service("b", strays=STRAYS, routes=(route("b", problems=(GONE,)), route("a"))))
+    assert not made.moves, "going further back would help nobody"
+    (refusal,) = made.refusals
+    assert refusal.code == "strays"
+    assert "http://10.0.0.2:8000 answers" in refusal.what
+    assert "its directory is gone" in refusal.what
+    assert "lastgood check" in refusal.mend
+
+
+def test_the_bad_release_is_left_for_a_good_one_whoever_strays() -> None:
+    made = plan(ASK, service("c", strays={"http://10.0.0.2:8000": commit("b")}))
+    assert [(m.target, m.again) for m in made.moves] == [(commit("b"), False)]
+
+
+def test_a_service_with_a_stray_is_meant_when_another_is_well() -> None:
+    made = plan(ASK, service("b", strays=STRAYS), GOOD_FRONT, holds=(hold("c"),))
+    assert [m.service for m in made.moves] == ["backend"]
+
+
+def test_an_undo_does_not_put_live_once_more() -> None:
+    done = plan(ASK, service("b", strays=STRAYS), holds=(hold("c"),))
+    ask = msgspec.structs.replace(ASK, kind=PlanKind.UNDO, undoes="run-1")
+    made = plan(ask, service("b", strays=STRAYS), undone=done)
+    assert [p.code for p in made.refusals] == ["nothing-to-do"]
 
 
 # ---- steps ----------------------------------------------------------------------------------

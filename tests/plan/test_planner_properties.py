@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +14,7 @@ from lastgood.model.route import Route
 from lastgood.model.verdict import Method
 from lastgood.plan.planner import make_plan
 from lastgood.plan.request import PastStep, PlanRequest, ServiceFacts
-from lastgood.plan.selection import to_survey
+from lastgood.plan.target import candidates
 from lastgood.testing.nouns import ENVIRONMENT, START, commit, hold, release
 
 if TYPE_CHECKING:
@@ -55,6 +54,7 @@ def facts(draw: st.DrawFn, name: str) -> ServiceFacts:
     return ServiceFacts(
         name=name,
         live=draw(st.none() | COMMITS),
+        strays=draw(st.dictionaries(st.sampled_from(["10.0.0.1", "10.0.0.2"]), COMMITS)),
         releases=tuple(ledger),
         routes=tuple(draw(st.lists(ways, max_size=12))),
         built_on_held=tuple(draw(st.lists(COMMITS, max_size=1))),
@@ -176,8 +176,7 @@ def test_equal_inputs_give_equal_plans(
 def test_every_move_goes_where_the_drivers_were_asked_about(
     request: PlanRequest, services: tuple[ServiceFacts, ...], holds: list[Hold]
 ) -> None:
-    bare = tuple(msgspec.structs.replace(f, routes=()) for f in services)
-    asked = to_survey(request, bare, holds)
+    asked = {f.name: candidates(request, f, holds) for f in services}
     for move in make(request, services, holds, []).moves:
         assert move.target in asked[move.service]
 

@@ -12,10 +12,12 @@ from lastgood.app.repositories import patiently
 from lastgood.app.request import EVERY
 from lastgood.config import config_hash
 from lastgood.errors import LastgoodError, RefusedError, RemoteError
+from lastgood.model.release import contents
 from lastgood.model.verdict import Decision, Method
 from lastgood.plan.planner import make_plan
 from lastgood.plan.request import PastStep, PlanRequest, ServiceFacts
-from lastgood.plan.target import candidates
+from lastgood.plan.target import candidates, origin_for
+from lastgood.verify.versions import same_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from lastgood.model.hold import Hold
     from lastgood.model.observation import Observation, ServiceView
     from lastgood.model.plan import Plan
+    from lastgood.model.release import Release
     from lastgood.model.route import Route
     from lastgood.model.verdict import Verdict
     from lastgood.ports.deploy import Deployer
@@ -148,10 +151,12 @@ async def known_facts(
     service = project.environment.services[view.name]
     deployers = drivers.deployers[view.name]
     repository = drivers.repositories.get(view.name)
+    releases = tuple(project.state.ledger.releases(project.name, view.name))
     facts = ServiceFacts(
         name=view.name,
         live=running(view),
-        releases=tuple(project.state.ledger.releases(project.name, view.name)),
+        strays=strays(view, releases),
+        releases=releases,
         shared_key=repository.shared_key if repository else None,
         names_version=any(drivers.checks[name].names_version for name in service.checks),
         tells_current=any(deployer.tells_current for deployer in deployers),
@@ -166,6 +171,22 @@ def running(view: ServiceView) -> str | None:
         return view.live
     voices = {version for version in view.answering.values() if version}
     return voices.pop() if len(voices) == 1 else view.recorded
+
+
+def strays(view: ServiceView, releases: Sequence[Release]) -> dict[str, str]:
+    """The instances that answer something else than what runs, and what they answer."""
+    live = running(view)
+    if live is None:
+        return {}
+    carried = contents(releases)
+    same = {live, carried.get(live, live)}
+    return {
+        instance: version
+        for instance, version in view.answering.items()
+        if version is not None
+        and carried.get(version, version) not in same
+        and not any(same_version(version, one) for one in same)
+    }
 
 
 async def _built_on_held(
@@ -198,7 +219,7 @@ async def _routes(
     """What the drivers say of each candidate, until one can be reached."""
     routes: list[Route] = []
     for commit in candidates(wanted, facts, holds)[:MOST_CANDIDATES]:
-        surveyed = await _survey(deployers, commit, facts.live, wanted)
+        surveyed = await _survey(deployers, commit, origin_for(facts, commit), wanted)
         routes += surveyed
         if any(_fits(route, wanted.method) for route in surveyed):
             break

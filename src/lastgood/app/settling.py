@@ -115,7 +115,7 @@ def _record(state: State, run: Run, move: Move, version: str, at: datetime) -> N
         )
         ledger.set_standing(run.environment, move.service, version, Standing.KNOWN_GOOD, evidence)
     replaced = move.origin
-    if run.plan.kind is PlanKind.ROLLBACK and replaced and replaced in run.plan.holds.values():
+    if run.plan.kind is PlanKind.ROLLBACK and replaced == run.plan.holds.get(move.service, ""):
         # On the first night the ledger may never have heard of it.
         ledger.import_release(run.environment, move.service, replaced, at=at)
         evidence = GoodEvidence(

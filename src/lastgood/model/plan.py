@@ -30,7 +30,8 @@ class Move(Noun, frozen=True, kw_only=True):
     """One service's way from what runs to its target.
 
     Attributes:
-        origin: the commit that runs; None when nobody can tell.
+        origin: the commit that runs; None when nobody can tell. Equal to the target when that runs
+            already and some instance answers another version: it is put live once more.
         target: the release to come back to.
         method: artifact, ci, tree or drop.
         driver: the deploy driver that does it.
@@ -59,6 +60,11 @@ class Move(Noun, frozen=True, kw_only=True):
     estimate_p90_s: float = 0.0
     estimate_source: str = "runbook"
     by: str = ""
+
+    @property
+    def again(self) -> bool:
+        """Whether what runs already is put live once more."""
+        return self.drop is None and self.origin == self.target
 
 
 class Step(Noun, frozen=True, kw_only=True):

@@ -51,12 +51,14 @@ def choose(
             warnings = (*passed_over(facts, barred), *said(request, facts, route))
             return Choice(facts=facts, move=move, warnings=warnings)
         barred += ways
+    if facts.strays and wanted == [facts.live]:
+        return Choice(facts=facts, refusal=target.keeps_another(facts, barred))
     return Choice(facts=facts, refusal=routes.no_route(request, facts, wanted, barred))
 
 
 def arrived(request: PlanRequest, facts: ServiceFacts, holds: Sequence[Hold]) -> bool:
     """Whether the service is where it should be already."""
-    if request.drop is not None:
+    if request.drop is not None or (request.kind is PlanKind.ROLLBACK and facts.strays):
         return False
     named = request.targets.get(facts.name)
     if named is None:
@@ -125,7 +127,16 @@ def said(request: PlanRequest, facts: ServiceFacts, route: Route) -> list[Proble
                 mend="look at it first, or choose a known good release: `lastgood releases list`",
             )
         )
-    if request.kind is PlanKind.ROLLBACK and target.known_good_live(facts):
+    if route.drop is None and route.target == facts.live:
+        found.append(
+            Problem(
+                code="strays",
+                what=f"{name} {goal} is live already, but {target.stray_answers(facts)}: "
+                "it is put live once more",
+                mend="if that does not help, restart the instance by hand",
+            )
+        )
+    elif request.kind is PlanKind.ROLLBACK and target.known_good_live(facts):
         found.append(
             Problem(
                 code="live-known-good",

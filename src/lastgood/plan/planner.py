@@ -116,7 +116,7 @@ def with_steps(
     to_hold: dict[str, str] = {}
     to_lift: dict[str, str] = {}
     for move in plan.moves:
-        if not undo and move.origin is not None and move.drop is None:
+        if not undo and move.origin is not None and move.drop is None and not move.again:
             to_hold[move.service] = move.origin
         lifted = {hold.commit for hold in target.standing_holds(move.service, holds)}
         if undo and move.target in lifted:

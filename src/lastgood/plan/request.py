@@ -40,6 +40,7 @@ class ServiceFacts(Noun, frozen=True, kw_only=True):
 
     Attributes:
         live: the commit that runs; None when nobody can tell.
+        strays: the instances that answer another version than the live one, with that version.
         releases: the ledger's releases of this service.
         routes: what its deploy drivers say of the ways to each target that comes into question.
         built_on_held: releases that are held because they are built on a held one.
@@ -51,6 +52,7 @@ class ServiceFacts(Noun, frozen=True, kw_only=True):
 
     name: str
     live: str | None
+    strays: dict[str, str] = msgspec.field(default_factory=dict)
     releases: tuple[Release, ...] = ()
     routes: tuple[Route, ...] = ()
     built_on_held: tuple[str, ...] = ()

@@ -19,24 +19,6 @@ if TYPE_CHECKING:
     from lastgood.plan.request import PlanRequest, ServiceFacts
 
 
-def to_survey(
-    request: PlanRequest,
-    services: Sequence[ServiceFacts],
-    holds: Sequence[Hold],
-    verdict: Verdict | None = None,
-    undone: Plan | None = None,
-) -> dict[str, list[str]]:
-    """What the deploy drivers are asked for before a plan is made: targets by service, best first.
-
-    The facts need no routes yet; the answers become their `routes`.
-    """
-    settled = settle(request, services, verdict, undone)
-    return {
-        facts.name: target.candidates(settled, facts, holds)
-        for facts in select(settled, services, holds)
-    }
-
-
 def settle(
     request: PlanRequest,
     services: Sequence[ServiceFacts],
@@ -91,13 +73,13 @@ def select(
 ) -> list[ServiceFacts]:
     """The services to choose for, by name.
 
-    When none was named, those that run a known good release are left alone as long as another one
-    does not. When all do, those that came back by a rollback answer for all (there is nothing to
-    do), and without one all are meant.
+    When none was named, those of which every instance runs a known good release are left alone as
+    long as another one does not. When all do, those that came back by a rollback answer for all
+    (there is nothing to do), and without one all are meant.
     """
     ordered = sorted(services, key=lambda facts: facts.name)
     if request.services:
         return [facts for facts in ordered if facts.name in request.services]
-    suspect = [facts for facts in ordered if not target.known_good_live(facts)]
+    suspect = [f for f in ordered if f.strays or not target.known_good_live(f)]
     returned = [facts for facts in ordered if target.came_back(facts, holds)]
     return suspect or returned or ordered

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from lastgood.model.hold import Hold
     from lastgood.model.release import Release
+    from lastgood.model.route import Route
     from lastgood.plan.request import PlanRequest, ServiceFacts
 
 
@@ -20,15 +21,18 @@ def candidates(request: PlanRequest, facts: ServiceFacts, holds: Sequence[Hold])
     """The commits that come into question as a service's target, best first.
 
     A named one is the only one, whatever it is worth (see `objection`). Otherwise the known good
-    releases that are neither held nor what runs already, the newest deployment first. Their routes
-    are what the deploy drivers are asked for. A drop needs no known good release: then what runs
-    stands for the way there.
+    releases that are neither held nor what runs already, the newest deployment first. While some
+    instance answers another version than a known good one that runs, that one is put live once
+    more. Their routes are what the deploy drivers are asked for. A drop needs no known good
+    release: then what runs stands for the way there.
     """
     named = request.targets.get(facts.name)
     if named is not None:
         return [named]
     if request.kind is PlanKind.UNDO:
         return []
+    if request.drop is None and facts.live is not None and is_half_back(facts, holds):
+        return [facts.live]
     carried = contents(facts.releases)
     live = carried.get(facts.live, facts.live) if facts.live is not None else None
     good = [
@@ -96,6 +100,13 @@ def known_good_live(facts: ServiceFacts) -> list[Release]:
     return [r for r in facts.releases if r.commit in same and r.standing is Standing.KNOWN_GOOD]
 
 
+def is_half_back(facts: ServiceFacts, holds: Sequence[Hold]) -> bool:
+    """Whether a known good release runs, and some instance keeps another version."""
+    if not facts.strays or facts.live is None or not known_good_live(facts):
+        return False
+    return objection(facts, facts.live, holds) is None
+
+
 def came_back(facts: ServiceFacts, holds: Sequence[Hold]) -> bool:
     """Whether the service runs a known good release after a rollback: there is nothing to do.
 
@@ -103,8 +114,34 @@ def came_back(facts: ServiceFacts, holds: Sequence[Hold]) -> bool:
     incidents. Going further back each time the command is repeated would walk backward through
     history.
     """
+    if facts.strays:
+        return False
     left = [hold.at for hold in standing_holds(facts.name, holds)]
     return any(release.recorded_at < at for release in known_good_live(facts) for at in left)
+
+
+def origin_for(facts: ServiceFacts, commit: str) -> str | None:
+    """What a deploy driver is told to run when it is asked for the way to a commit.
+
+    That is the live release; on the way to the live release itself, what an instance keeps.
+    """
+    return next(iter(facts.strays.values()), facts.live) if commit == facts.live else facts.live
+
+
+def stray_answers(facts: ServiceFacts) -> str:
+    """Which instances answer which other version."""
+    return ", ".join(f"{at} answers {version[:12]}" for at, version in facts.strays.items())
+
+
+def keeps_another(facts: ServiceFacts, barred: Sequence[Route]) -> Problem:
+    """The refusal when an instance keeps another version and no driver can put live once more."""
+    bars = "; ".join(dict.fromkeys(p.what for route in barred for p in route.problems))
+    return Problem(
+        code="strays",
+        what=f"{facts.name} {str(facts.live)[:12]} is live, but {stray_answers(facts)}"
+        + (f"; {bars}" if bars else ""),
+        mend="restart that instance by hand, then look: `lastgood check`",
+    )
 
 
 def known(facts: ServiceFacts, commit: str) -> Standing:

@@ -25,7 +25,10 @@ class Deployer(Protocol):
         """Whether `current` can say what runs (else only a check that names a version can)."""
 
     async def current(self) -> str | None:
-        """The commit that runs; None when this driver cannot tell or nothing runs yet."""
+        """The commit that runs; None when this driver cannot tell or nothing runs yet.
+
+        What was put live and may not run everywhere, for a restart is owed, is not told.
+        """
 
     async def resolve(self, revision: str) -> str:
         """The full commit of a tag, branch, short hash or release name.
@@ -39,12 +42,13 @@ class Deployer(Protocol):
 
         Args:
             target: the full commit to come back to.
-            origin: the commit that runs, where it is known.
+            origin: the commit that runs, where it is known. Another one than the target that is
+                live already: some instance still runs it, and the target is put live once more.
             drop: a commit or `FIRST..LAST` to take out instead of going back wholly.
         """
 
     async def inspect(self, move: Move) -> StepOutcome | None:
-        """The outcome when the move is done already, else None."""
+        """The outcome when the move is done already, else None; it is not when asked for again."""
 
     async def apply(self, move: Move, action: Action) -> None:
         """Bring it about. Calls `action.fence()` right before each side effect.

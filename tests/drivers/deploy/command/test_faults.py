@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from pydantic import ValidationError
 
@@ -94,6 +95,27 @@ async def test_waiting_in_vain_fails(deployer: Make, home: Path) -> None:
     error = await failure(built, await plan_move(built, "aaaa"))
     assert error.code == "wait-failed"
     assert "two of five are old" in error.cause
+
+
+async def test_what_was_waited_for_in_vain_is_not_done(deployer: Make, home: Path) -> None:
+    waiting = deployer(home, wait=("sh", "-c", f"test -e {home}/all-new"))
+    move = await plan_move(waiting, "aaaa")
+    assert (await failure(waiting, move)).code == "wait-failed"
+    assert live(home) == "aaaa"
+    assert await waiting.inspect(move) is None
+    (home / "all-new").touch()
+    assert await waiting.inspect(move) is not None
+
+
+async def test_what_runs_is_deployed_once_more_for_an_instance_that_keeps_another(
+    deployer: Make, home: Path
+) -> None:
+    built = deployer(home)
+    [route] = await built.survey("bbbb", "aaaa")
+    assert not route.problems
+    move = msgspec.structs.replace(await plan_move(built, "aaaa"), origin="bbbb", target="bbbb")
+    await bring_about(built, move, FakeAction())
+    assert deployments(home) == 1
 
 
 async def test_a_tool_that_is_late_is_waited_for(deployer: Make, home: Path) -> None:

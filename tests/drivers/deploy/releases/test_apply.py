@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from lastgood.errors import StepError
@@ -171,6 +172,27 @@ async def test_a_restart_that_hangs_is_killed_and_stays_owed(deployer: Make, fol
     await bring_about(mended, move, FakeAction())
     await bring_about(mended, move, FakeAction())
     assert count(folder) == 2
+
+
+async def test_nobody_says_what_runs_while_a_restart_is_owed(deployer: Make) -> None:
+    built = deployer(restart=("false",))
+    await refused(built, await plan_move(built, "aaaa"))
+    assert await built.current() is None, "the old processes may still be there"
+    assert await deployer().current() == "aaaa", "without a restart nothing is owed"
+
+
+async def test_what_is_live_is_restarted_for_an_instance_that_keeps_another(
+    deployer: Make, folder: Path
+) -> None:
+    built = deployer(drain=("false",), restart=counting(folder))
+    [route] = await built.survey("bbbb", "aaaa")
+    assert not route.problems
+    assert {p.code for p in (await deployer().survey("bbbb", "aaaa"))[0].problems} == {
+        "nothing-to-do"
+    }
+    move = msgspec.structs.replace(await plan_move(built, "aaaa"), origin="bbbb", target="bbbb")
+    await bring_about(built, move, FakeAction())
+    assert (count(folder), live(folder)) == (1, "bbbb")
 
 
 async def test_a_restart_that_does_not_exist_is_not_tried_again(deployer: Make) -> None:

@@ -97,7 +97,7 @@ class CommandDeployer:
             driver="command",
             origin=live or origin,
             drop=drop,
-            problems=tuple(_problems(target, live or origin, drop)),
+            problems=tuple(_problems(target, live, origin, drop)),
             warnings=(*warnings, *history.warnings),
             dropped=history.dropped,
             migrations=history.migrations,
@@ -108,7 +108,9 @@ class CommandDeployer:
 
     async def inspect(self, move: Move) -> StepOutcome | None:
         """Done when the tool says that the target runs; never, while it cannot say."""
-        if await self.current() != move.target:
+        if move.again or await self.current() != move.target:
+            return None
+        if not await self._tool.waited(move.target, self._toolbox.children):
             return None
         return StepOutcome(state=StepState.DONE, found_done=True)
 
@@ -181,17 +183,17 @@ class CommandDeployer:
         return StepError(
             f"the deploy tool ended well, but {move.target} does not run",
             cause=f"`current` says that {live or 'nothing'} runs",
-            mend="look at the deploy tool's own log, then run: lastgood resume",
+            mend="look at the deploy tool's own log, then run: lastgood rollback",
             code="unchanged",
         )
 
 
-def _problems(target: str, live: str | None, drop: str | None) -> list[Problem]:
+def _problems(target: str, live: str | None, origin: str | None, drop: str | None) -> list[Problem]:
     found = []
     if not is_release_name(target):
         name = f"{target[:80]!r} cannot be the name of a release"
         found.append(_problem("odd-name", name, "choose a release with --to"))
-    if target == live:
+    if target == (live or origin) and origin in {None, target}:
         found.append(
             _problem(
                 "nothing-to-do",

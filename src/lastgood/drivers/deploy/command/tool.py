@@ -58,23 +58,41 @@ class DeployTool:
         if options.wait:
             await self._run("wait", options.wait, options.wait_timeout, commit, action)
 
+    async def waited(self, commit: str, children: Children) -> bool:
+        """Whether `wait` says that a release is live; so it is, where there is no such command."""
+        if not self._options.wait:
+            return True
+        try:
+            await children.run(
+                _filled(self._options.wait, commit),
+                timeout=self._options.wait_timeout,
+                cwd=self._folder,
+            )
+        except ChildError:
+            return False  # then it is deployed again, and what is wrong is said
+        return True
+
     async def _run(
         self, name: str, argv: Sequence[str], limit: float, commit: str, action: Action
     ) -> None:
         action.fence()
         action.note(f"{name}: {argv[0]}")
-        # Each argument by itself: whatever stands in it, it stays one argument.
-        filled = [argument.replace(COMMIT, commit) for argument in argv]
+        filled = _filled(argv, commit)
         try:
             await action.children.run(filled, timeout=limit, cwd=self._folder)
         except ChildError as error:
             raise StepError(
                 f"the {name} command failed for {commit}",
                 cause=str(error),
-                mend=f"run it by hand to see why, then: lastgood resume (it is {filled})",
+                mend=f"run it by hand to see why, then: lastgood rollback (it is {filled})",
                 code=f"{name}-failed",
                 retryable=error.code in _WORTH_ANOTHER_TRY,
             ) from error
+
+
+def _filled(argv: Sequence[str], commit: str) -> list[str]:
+    # Each argument by itself: whatever stands in it, it stays one argument.
+    return [argument.replace(COMMIT, commit) for argument in argv]
 
 
 def _unknown(argv: Sequence[str], cause: str) -> RemoteError:

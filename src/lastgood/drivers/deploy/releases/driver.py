@@ -47,8 +47,12 @@ class ReleasesDeployer:
         self._owed = OwedRestart(self._directories.path)
 
     async def current(self) -> str | None:
-        """The release that the symlink names, also when its directory vanished."""
-        return self._directories.current().name
+        """The release that the symlink names, also when its directory vanished.
+
+        None while its restart is owed: what ran before it may still run.
+        """
+        name = self._directories.current().name
+        return None if name is None or self._owes(name) else name
 
     async def resolve(self, revision: str) -> str:
         """A kept release by its name, else by git, else by the unique beginning of its name."""
@@ -78,18 +82,21 @@ class ReleasesDeployer:
         return [await surveyor.route(target, origin, drop)]
 
     async def inspect(self, move: Move) -> StepOutcome | None:
-        """Done when the symlink names the target and no restart is owed."""
-        return self._outcome(move, found_done=True) if self._is_done(move) else None
+        """Done when the symlink names the target and no restart is owed, or asked for."""
+        if move.again or not self._is_done(move):
+            return None
+        return self._outcome(move, found_done=True)
 
     async def apply(self, move: Move, action: Action) -> None:
         """Drain, flip, restart; a restart that was owed before is made up for."""
         options = self._options
-        if self._require(move) != move.target:
-            if options.drain:
-                await self._command("drain", options.drain, options.drain_timeout, action)
-                self._require(move)
+        away = self._require(move) != move.target
+        if away and options.drain:
+            await self._command("drain", options.drain, options.drain_timeout, action)
+            self._require(move)
+        if away or move.again:
             self._flip(move.target, action)
-        if options.restart and self._owed.is_for(move.target):
+        if options.restart and self._owes(move.target):
             await self._command("restart", options.restart, options.restart_timeout, action)
             self._settle(action)
 
@@ -99,11 +106,11 @@ class ReleasesDeployer:
         if self._is_done(move):
             return self._outcome(move, found_done=False)
         current = self._directories.current()
-        owed = self._options.restart and self._owed.is_for(move.target)
+        owed = self._owes(move.target)
         raise StepError(
             f"{move.target} is not live in {self._directories.path}",
             cause="its restart is not done" if owed else f"`current` names {current.name}",
-            mend="look who else deploys here, then run: lastgood resume",
+            mend="look who else deploys here, then plan again: lastgood rollback",
             code="restart-owed" if owed else "changed-meanwhile",
         )
 
@@ -133,9 +140,12 @@ class ReleasesDeployer:
     def _is_done(self, move: Move) -> bool:
         if self._directories.current().name != move.target:
             return False
-        if self._options.restart and self._owed.is_for(move.target):
+        if self._owes(move.target):
             return False
         return self._directories.problem(move.target) is None
+
+    def _owes(self, name: str) -> bool:
+        return bool(self._options.restart) and self._owed.is_for(name)
 
     def _outcome(self, move: Move, *, found_done: bool) -> StepOutcome:
         return StepOutcome(
@@ -187,7 +197,7 @@ class ReleasesDeployer:
         return StepError(
             f"{path}: {what}",
             cause=f"{error.strerror} ({error.filename})",
-            mend=f"make room, check permissions (df -h -i {path}), then run: lastgood resume",
+            mend=f"make room, check permissions (df -h -i {path}), then run: lastgood rollback",
             code="flip-failed",
             retryable=True,
         )
@@ -201,7 +211,7 @@ class ReleasesDeployer:
             raise StepError(
                 f"the {name} command of {self._toolbox.name} failed",
                 cause=str(error),
-                mend=f"run it by hand to see why, then: lastgood resume (it is {list(argv)})",
+                mend=f"run it by hand to see why, then: lastgood rollback (it is {list(argv)})",
                 code=f"{name}-failed",
                 retryable=error.code in _WORTH_ANOTHER_TRY,
             ) from error

@@ -52,14 +52,16 @@ class Surveyor:
             driver="releases",
             origin=live,
             drop=drop,
-            problems=self._problems(target, live, drop),
+            problems=self._problems(target, live, origin, drop),
             warnings=(*self._warnings(target, live, origin), *history.warnings),
             dropped=history.dropped,
             migrations=history.migrations,
             typical_s=_FLIP_S + _RESTART_S * len(hooks),
         )
 
-    def _problems(self, target: str, live: str | None, drop: str | None) -> tuple[Problem, ...]:
+    def _problems(
+        self, target: str, live: str | None, origin: str | None, drop: str | None
+    ) -> tuple[Problem, ...]:
         found = [
             self._directories.current().problem,
             self._directories.problem(target),
@@ -73,7 +75,8 @@ class Surveyor:
                     mend="choose a release with --to, or configure the driver git as well",
                 )
             )
-        if live == target and not self._owes(target):
+        restarts = origin not in {None, target} and self._options.restart
+        if live == target and not self._owes(target) and not restarts:
             found.append(
                 Problem(
                     code="nothing-to-do",

@@ -20,17 +20,15 @@ from lastgood.demo import remote
 from lastgood.demo.configuration import write_configuration
 from lastgood.demo.ending import end_runner
 from lastgood.demo.layout import SERVICES
-from lastgood.demo.production import Fault, Production
 from lastgood.model.release import GoodEvidence, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from lastgood.demo.production import Fault, Production
+
 LIMIT_S = 300
 """No command takes so long; it only keeps a hang from being endless."""
-
-SOME_USERS = Fault("errors", share=0.6)
-"""Six in ten users meet errors; every check of ours is among the others, and green."""
 
 
 class Said(NamedTuple):
@@ -166,13 +164,15 @@ class Team:
             assert self.production.ship().outcome == "deployed"
 
 
+@pytest.fixture(name="eventually")
+def eventually_fixture() -> Callable[..., None]:
+    """Wait until something is true."""
+    return eventually
+
+
 @pytest.fixture
 def team(production: Production, tmp_path: Path) -> Iterator[Team]:
     """Its known good release is live; it starts with a state of its own."""
     team = Team(production, tmp_path / "project")
     yield team
     team.leaves()
-
-
-def codes(problems: list[dict[str, str]]) -> set[str]:
-    return {problem["code"] for problem in problems}

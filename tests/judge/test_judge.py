@@ -302,7 +302,7 @@ def test_the_path_holds_every_branch_with_what_it_rests_on() -> None:
     ]
     said = {b.question: b.because for b in verdict.path}
     assert said["Are more than 50 % of the users affected?"] == (
-        "users_affected 62.5 % (55 % to 70 %), n = 240, access.json: surely over 50 %"
+        "62.5 % of users affected (55 to 70 %, n = 240)"
     )
     assert said["Can it be hotfixed in under 10 min?"] == "a hotfix in 15 min, stated by ada"
     assert verdict.services == ("backend",)
@@ -331,13 +331,26 @@ def test_the_evidence_holds_what_was_stated_measured_and_seen() -> None:
 
 def test_the_first_reason_is_what_decided() -> None:
     reasons = {
-        "60 % affected, stated by ada: over 50 %": Statement(affected=0.6, by="ada"),
-        "50 % affected, stated by a person: not over 50 %": Statement(affected=0.5),
+        "60 % of users affected, stated by ada": Statement(affected=0.6, by="ada"),
+        "50 % of users affected, stated by a person: not over 50 %": Statement(affected=0.5),
         "a security issue, stated by a person": Statement(security=True),
         "11 min of outage, stated by a person": Statement(outage_s=660),
         "nothing is stated, no check has a standing, no share is measured": Statement(),
     }
     assert [decide(statement).reasons[0] for statement in reasons.values()] == list(reasons)
+
+
+def test_the_reasons_of_a_total_outage_are_short_and_name_no_file() -> None:
+    signal = share(None, None, n=0, age_s=None)
+    down = observation(SICK, signal=signal, services=LIVE)
+    verdict = decide(Statement(), down)
+    assert verdict.decision is ROLLBACK
+    assert verdict.reasons[0] == "every check fails (1)"
+    assert "whether this machine itself has a connection was not checked" not in verdict.reasons
+    unsure = decide(Statement(), msgspec.structs.replace(down, connectivity=None))
+    assert unsure.reasons[0] == "every check fails (1)"
+    assert "whether this machine itself has a connection was not checked" in unsure.reasons
+    assert not any(signal.source in reason for reason in unsure.reasons)
 
 
 def test_a_blind_machine_says_so_beside_a_statement() -> None:
@@ -350,7 +363,7 @@ def test_what_contradicts_a_statement_is_said_beside_it() -> None:
         Statement(affected=0.9), observation(health("api"), signal=share(0.0, 0.1), services=LIVE)
     )
     text = " | ".join(verdict.reasons)
-    assert "measured: users_affected" in text
+    assert "measured: 0 % of users affected (0 to 10 %, n = 200)" in text
     assert "every check is healthy as seen from here" in text
 
 
@@ -378,9 +391,13 @@ def test_why_it_is_no_outage(seen: Observation, because: str) -> None:
 
 UNMEASURED = {
     "the share of users affected is neither stated nor measured": None,
-    "access.json: no such file": msgspec.structs.replace(share(None, None), error="no such file"),
-    "access.json has no entries": share(None, None, n=0, age_s=None),
-    "the newest entry of access.json is 31 s old": share(0.6, 0.9, age_s=31),
+    "the share of users affected was not measured: no such file": msgspec.structs.replace(
+        share(None, None), error="no such file"
+    ),
+    "the share of users affected was not measured: there are no requests": share(
+        None, None, n=0, age_s=None
+    ),
+    "the newest request that was measured is 31 s old": share(0.6, 0.9, age_s=31),
 }
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lastgood.judge.tree import Says
-from lastgood.judge.words import duration, interval, percent
+from lastgood.judge.words import duration, measured_share, percent
 from lastgood.model.check import Health, HealthState
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def outage(case: Case) -> Answer:
     if running is None:
         return Answer(says=Says.NO, because=no_outage(case))
     service, lasted, checks = running
-    because = f"all {checks} checks of {service} have been failing for {duration(lasted)}"
+    because = f"every check of {service} ({checks}) fails for {duration(lasted)}"
     return Answer(says=Says.YES if lasted > limit else Says.NO, because=because)
 
 
@@ -147,10 +147,10 @@ def affected(case: Case) -> Answer:
     over = case.policy.rollback_over_share
     share = case.statement.affected
     if share is not None:
-        says = Says.YES if share > over else Says.NO
-        rank = "over" if says is Says.YES else "not over"
-        because = f"{stated(case, f'{percent(share)} affected')}: {rank} {percent(over)}"
-        return Answer(says=says, because=because, stated=True)
+        because = stated(case, f"{percent(share)} of users affected")
+        if share > over:
+            return Answer(says=Says.YES, because=because, stated=True)
+        return Answer(says=Says.NO, because=f"{because}: not over {percent(over)}", stated=True)
     return measured(case) or probed(case)
 
 
@@ -161,9 +161,9 @@ def measured(case: Case) -> Answer | None:
     if share is None or share.low is None or share.high is None:
         return None
     if share.low > over:
-        return Answer(says=Says.YES, because=f"{interval(share)}: surely over {percent(over)}")
+        return Answer(says=Says.YES, because=measured_share(share))
     if share.high <= over:
-        return Answer(says=Says.NO, because=f"{interval(share)}: surely not over {percent(over)}")
+        return Answer(says=Says.NO, because=f"{measured_share(share)}: not over {percent(over)}")
     return None
 
 
@@ -171,16 +171,13 @@ def probed(case: Case) -> Answer:
     """The answer of the checks, where the measured share gives none."""
     share = case.share
     checks, failing = case.healths, case.failing
-    if checks and len(failing) == len(checks):
-        because = f"all {len(checks)} checks fail: by probes everybody is affected"
-        if case.observation is not None and case.observation.connectivity is None:
-            because += " (this machine's own connectivity was not checked)"
-        return Answer(says=Says.YES, because=because)
+    if case.down:
+        return Answer(says=Says.YES, because=f"every check fails ({len(checks)})")
     if share is not None and share.failed > 0:
-        because = f"{interval(share)}: not enough users yet to tell"
+        because = f"{measured_share(share)}: too few users yet to tell"
         return Answer(says=Says.UNKNOWN, because=because)
     if case.healthy:
-        return Answer(says=Says.NO, because=f"all {len(checks)} checks are healthy")
+        return Answer(says=Says.NO, because=f"every check is healthy ({len(checks)})")
     return Answer(
         says=Says.UNKNOWN,
         because=f"{unmeasured(case)}; {len(failing)} of {len(checks)} checks fail",
@@ -193,13 +190,13 @@ def unmeasured(case: Case) -> str:
     if signal is None:
         return "the share of users affected is neither stated nor measured"
     if signal.error:
-        return f"{signal.source}: {signal.error}"
+        return f"the share of users affected was not measured: {signal.error}"
     age = case.age_s(signal)
     if age is None:
-        return f"{signal.source} has no entries"
+        return "the share of users affected was not measured: there are no requests"
     if age > case.policy.fresh_within_s:
-        return f"the newest entry of {signal.source} is {duration(age)} old"
-    return interval(signal)
+        return f"the newest request that was measured is {duration(age)} old"
+    return measured_share(signal)
 
 
 def hotfix(case: Case) -> Answer:

@@ -62,6 +62,11 @@ class Case:
         return states == {HealthState.HEALTHY}
 
     @property
+    def down(self) -> bool:
+        """Whether there are checks and every one of them is believed to fail."""
+        return bool(self.healths) and len(self.failing) == len(self.healths)
+
+    @property
     def share(self) -> Signal | None:
         """The measured share of users affected, when it has an interval and is fresh."""
         signal = self.share_signal

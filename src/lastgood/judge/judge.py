@@ -121,6 +121,8 @@ def reasons(
         said.append(f"measured: {measured.because}")
     if not case.statement.empty and case.healthy:
         said.append("every check is healthy as seen from here")
+    if case.down and case.seen is not None and case.seen.connectivity is None:
+        said.append("whether this machine itself has a connection was not checked")
     if case.blind:
         said.append("this machine reached nothing at all: nothing was observed")
     said.extend(

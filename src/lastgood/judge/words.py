@@ -32,10 +32,13 @@ def clock(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def interval(signal: Signal) -> str:
-    """A measured share with its interval, what it rests on and where it was read."""
-    value = "no value" if signal.value is None else percent(signal.value)
-    ends = ""
-    if signal.low is not None and signal.high is not None:
-        ends = f" ({percent(signal.low)} to {percent(signal.high)})"
-    return f"{signal.name} {value}{ends}, n = {signal.n}, {signal.source}"
+def measured_share(signal: Signal) -> str:
+    """The measured share of users affected, its interval and how many users it rests on.
+
+    Where it was read stands in the evidence.
+    """
+    value, low, high = (
+        "?" if share is None else f"{share * 100:.3g}"
+        for share in (signal.value, signal.low, signal.high)
+    )
+    return f"{value} % of users affected ({low} to {high} %, n = {signal.n})"

@@ -36,7 +36,7 @@ def daemonise() -> bool:
 
 
 def bomb() -> None:
-    """Start eight processes that each replace themselves by a fork, every 20 ms, for 10 s."""
+    """Start eight processes that each replace themselves by a fork, every 20 ms; note that."""
     end = time.monotonic() + 10
     for _ in range(8):
         if not fork():
@@ -46,6 +46,7 @@ def bomb() -> None:
                 os.setsid()
                 time.sleep(0.02)
             os._exit(0)
+    Path(os.environ["NOTES"]).touch()
 
 
 def slow_end() -> None:

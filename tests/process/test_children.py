@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
 from lastgood.errors import ChildError
+from lastgood.process import guard
+from lastgood.process.children import PlainChildren
+from lastgood.process.masking import Masker
 
 if TYPE_CHECKING:
     from tests.process.conftest import Nest
@@ -76,16 +81,15 @@ async def test_what_cannot_start_says_what_to_do(children: Children, tmp_path: P
         assert caught.value.cause
 
 
-@pytest.mark.timeout(400)  # a busy machine copies slowly
-async def test_gigabytes_are_read_but_not_kept(children: Children) -> None:
+async def test_a_huge_output_is_read_but_not_kept(children: Children) -> None:
     before = peak_kilobytes(forget=True)
     finished = await children.run(
-        ["sh", "-c", "echo begin; head -c 2000000000 /dev/zero; echo end"], timeout=100
+        ["sh", "-c", "echo begin; head -c 300000000 /dev/zero; echo end"], timeout=100
     )
     assert finished.truncated
     assert finished.stdout.startswith("begin\n")
     assert finished.stdout.endswith("\0end\n")
-    assert "[1998951434 bytes dropped]" in finished.stdout
+    assert "[298951434 bytes dropped]" in finished.stdout
     assert len(finished.stdout) < 1_100_000
     assert peak_kilobytes() - before < 50_000
 
@@ -129,38 +133,80 @@ async def test_a_child_that_reports_a_broken_pipe_is_not_deaf_to_it(children: Ch
 
 
 @pytest.mark.parametrize(
-    ("modes", "count"),
+    ("modes", "count", "times"),
     [
-        (("hang",), 1),
-        (("stubborn", "hang"), 1),
-        (("stubborn", "closed", "hang"), 1),
-        (("stubborn", "daemon", "daemon", "hang"), 3),
-        (("stubborn", "bomb", "hang"), 3),
+        (("hang",), 1, 1),
+        (("stubborn", "hang"), 1, 2),
+        (("stubborn", "closed", "hang"), 1, 1),
+        (("stubborn", "daemon", "daemon", "hang"), 3, 2),
+        (("stubborn", "bomb", "hang"), 1, 1),
     ],
-    ids=["-".join(m) for m in (["hang"], ["stubborn"], ["closed"], ["daemon"], ["bomb"])],
+    ids=["hang", "stubborn", "closed", "daemon", "bomb"],
 )
-@pytest.mark.parametrize("how", ["timeout", "cancel", "cancel-twice"])
-async def test_nothing_outlives_a_time_limit_or_a_cancel(
-    children: Children, nest: Nest, modes: tuple[str, ...], count: int, how: str
+async def test_nothing_outlives_a_cancel(
+    children: Children, nest: Nest, modes: tuple[str, ...], count: int, times: int
 ) -> None:
-    limit = 4 if how == "timeout" else 100
-    task = asyncio.create_task(children.run(nest.argv(*modes), timeout=limit, env=nest.env))
+    task = asyncio.create_task(children.run(nest.argv(*modes), timeout=100, env=nest.env))
     await nest.until_alive(count)
+    if "bomb" in modes:
+        await nest.until(nest.notes.exists)
     assert not task.done()
-    if how == "timeout":
-        with pytest.raises(ChildError) as caught:
-            await task
-        assert caught.value.code == "child-timeout"
-        assert caught.value.retryable
-    else:
+    for _ in range(times):
         task.cancel()
-        if how == "cancel-twice":
-            await asyncio.sleep(0.05)
-            task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await asyncio.sleep(0.05)
+    with pytest.raises(asyncio.CancelledError):
+        await task
     assert nest.living() == []
     assert nest.living(guards=True) == []
+
+
+async def test_nothing_outlives_a_time_limit(children: Children, nest: Nest) -> None:
+    modes = ("stubborn", "daemon", "closed", "hang")
+    task = asyncio.create_task(children.run(nest.argv(*modes), timeout=3, env=nest.env))
+    await nest.until_alive(2)
+    with pytest.raises(ChildError) as caught:
+        await task
+    assert caught.value.code == "child-timeout"
+    assert caught.value.retryable
+    assert nest.living() == []
+    assert nest.living(guards=True) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM], ids=["kernel", "sandbox"])
+async def test_where_the_kernel_gives_no_handles_nothing_is_left_either(
+    nest: Nest, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(_: int) -> int:
+        raise OSError(number, "no handles here")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    run = PlainChildren(Masker()).run(nest.argv("daemon", "hang"), timeout=100, env=nest.env)
+    task = asyncio.create_task(run)
+    await nest.until_alive(2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert nest.living() == []
+
+
+async def test_a_process_that_is_hidden_does_not_hide_the_others(
+    nest: Nest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = asyncio.create_task(nest.guarded().run(nest.argv("hang"), timeout=100, env=nest.env))
+    await nest.until_alive(1)
+
+    def hidden(path: str, mode: str) -> IO[bytes]:
+        if path == "/proc/1/stat":
+            raise PermissionError(errno.EPERM, "hidepid")
+        return Path(path).open(mode)
+
+    monkeypatch.setattr(guard, "open", hidden, raising=False)
+    assert {*nest.living(), *nest.living(guards=True)} <= {
+        pid for pid, _ in guard.descendants(os.getpid())
+    }
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 async def test_a_daemon_left_on_purpose_is_left_alone(children: Children, nest: Nest) -> None:
@@ -208,8 +254,7 @@ async def test_children_may_run_side_by_side(children: Children) -> None:
     assert [f.stdout for f in await asyncio.gather(*echoes)] == [f"{n}\n" for n in range(10)]
 
 
-@pytest.mark.timeout(400)  # a busy machine starts few processes a second
-async def test_two_hundred_runs_leak_nothing(children: Children) -> None:
+async def test_many_runs_leak_nothing(children: Children) -> None:
     def open_files() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -224,7 +269,7 @@ async def test_two_hundred_runs_leak_nothing(children: Children) -> None:
 
     await all_kinds()
     before = open_files()
-    for _ in range(50):
+    for _ in range(6):
         await all_kinds()
     assert open_files() == before
     assert own_children() == []

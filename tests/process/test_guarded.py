@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lastgood.errors import ChildError, StaleLeaseError, StateError
+from lastgood.process import attempt
 from lastgood.process.guarded import GuardedChildren
 from lastgood.process.masking import Masker
 
@@ -127,6 +128,22 @@ async def test_many_who_clear_at_once_agree(nest: Nest) -> None:
     nest.runner(*HARD)
     await nest.until_alive(2)
     await asyncio.gather(*(nest.guarded().clear() for _ in range(8)))
+    assert nest.living() == []
+    assert list(nest.directory.iterdir()) == []
+
+
+async def test_a_child_that_someone_else_ended_does_not_hide_the_others(
+    nest: Nest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nest.runner(*HARD)
+    await nest.until_alive(2)
+    records = attempt._records
+
+    def with_one_that_is_gone(folder: Path) -> list[Path]:
+        return [folder / "0", *records(folder)]
+
+    monkeypatch.setattr(attempt, "_records", with_one_that_is_gone)
+    await nest.guarded().clear()
     assert nest.living() == []
     assert list(nest.directory.iterdir()) == []
 

@@ -105,9 +105,9 @@ def test_what_is_harmless_stays_so_and_can_be_printed(text: str) -> None:
     once.encode()
 
 
-def test_a_megabyte_of_hostile_text_takes_no_time_to_speak_of() -> None:
+def test_a_huge_hostile_text_takes_no_time_to_speak_of() -> None:
     begun = time.monotonic()
     for unit in ("\x1b]", "\x1b[", "\x1b[0;", "\x9d", "\x1b", "\x1b]a"):
-        harmless(unit * 500_000)
+        harmless(unit * 200_000)
     Masker([f"secret-{n}-{n:09}" for n in range(50)]).mask("secret-1" * 125_000)
     assert time.monotonic() - begun < 60  # hours, were it quadratic

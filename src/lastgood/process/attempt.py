@@ -130,18 +130,23 @@ def _revoke(folder: Path) -> Path:
 
 
 async def _end_attempt(folder: Path, patience: float) -> None:
+    for path in _records(folder):
+        await _end_record(path, patience)
     with contextlib.suppress(FileNotFoundError):
-        for path in _records(folder):
-            await _end_record(path, patience)
         folder.rmdir()  # noqa: ASYNC240 - an empty local folder
 
 
 def _records(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir())
+    with contextlib.suppress(FileNotFoundError):
+        return sorted(folder.iterdir())
+    return []
 
 
 async def _end_record(path: Path, patience: float) -> None:
-    lock = os.open(path, os.O_RDWR)
+    try:
+        lock = os.open(path, os.O_RDWR)
+    except FileNotFoundError:  # who clears as well ended this child; the others are still ours
+        return
     try:
         # Without the lock at the end, the guard is stopped or stuck: it carries the mark as well.
         # (Or the runner was stopped before it began one; that guard will see that it is revoked.)

@@ -208,8 +208,7 @@ def signal_exactly(process: tuple[int, str], number: int) -> None:
     """Signal the process that was seen, never one that got its number since."""
     pid, started = process
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        # Kernels before 5.3, and Pythons built for them, have no handles.
-        handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+        handle = handle_of(pid)
         try:
             if not ((seen := stat(str(pid))) and seen[1] == started):
                 return
@@ -222,13 +221,31 @@ def signal_exactly(process: tuple[int, str], number: int) -> None:
                 os.close(handle)
 
 
+def handle_of(pid: int) -> int:
+    """A descriptor that means this process and no later one; -1 where there are none.
+
+    Raises:
+        ProcessLookupError: there is no such process.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
+    except (AttributeError, OSError):
+        # A kernel before 5.3, a Python built for one, or a sandbox that forbids the call.
+        return -1
+
+
 def stat(pid: str) -> tuple[int, str] | None:
-    """A process's parent and start time in ticks; nothing when it is dead or a zombie."""
+    """A process's parent and start time in ticks; nothing when it is dead or a zombie.
+
+    Nothing either for one that is hidden from us (/proc with `hidepid`): it is another user's.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - pathlib starts slowly
             # The name, in brackets, may hold anything, also brackets.
             fields = file.read().rpartition(b")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
     state, parent, threads, started = fields[0], fields[1], fields[17], fields[19]
     # The first thread may have ended while others work on: that is no zombie.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from lastgood.errors import ChildError
 from lastgood.ports.children import Finished
 from lastgood.process import sink
+from lastgood.process.guard import handle_of
 from lastgood.process.masking import harmless
 from lastgood.process.output import Pipes
 
@@ -119,8 +120,8 @@ async def exited(process: subprocess.Popen[bytes]) -> None:
     """
     if process.returncode is not None:
         return
-    if sys.platform == "linux" and hasattr(os, "pidfd_open"):
-        handle = os.pidfd_open(process.pid)
+    handle = handle_of(process.pid) if sys.platform == "linux" else -1
+    if handle >= 0:
         loop = asyncio.get_running_loop()
         readable = asyncio.Event()
         loop.add_reader(handle, readable.set)

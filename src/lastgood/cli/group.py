@@ -39,7 +39,8 @@ class LazyGroup(TyperGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an unknown one is answered with the nearest."""
         name = args[0] if args else ""
-        if name and not name.startswith("-") and name not in self.list_commands(ctx):
+        known = name in COMMANDS or name.startswith("-") or name in self.list_commands(ctx)
+        if name and not known:
             near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
             hint = f" Did you mean {near[0]}?" if near else " See lastgood --help."
             ctx.fail(f"There is no command {name!r}.{hint}")

@@ -52,6 +52,7 @@ def test_a_fix_passes_while_the_hold_stands(state: State, now: datetime) -> None
     held = hold(state, now)
     allowed = state.holds.allow_fix(held.id, B, by="ada", reason="fixes it", at=now)
     assert (allowed.fix, allowed.stands) == (B, True)
+    assert (allowed.fix_by, allowed.fix_reason, allowed.fix_at) == ("ada", "fixes it", now)
 
 
 def test_holds_are_of_one_service_and_environment(state: State, now: datetime) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lastgood.errors import RefusedError, StateError
+from lastgood.model.release import GoodEvidence, Standing
 from lastgood.store.state import State
 
 if TYPE_CHECKING:
@@ -301,6 +302,28 @@ def test_after_a_failure_the_transaction_cannot_be_kept(
     assert caught.value.code == "state-constraint"
     assert state.events.list() == []
     assert state.events.append("test.wrote", "ada", "kept", at=now).seq == 1
+
+
+@pytest.mark.parametrize("place", ["looked for", "kept", "kept in a document"])
+def test_a_text_that_is_no_text_is_refused(place: str, state: State, now: datetime) -> None:
+    odd = b"x\xffy".decode(errors="surrogateescape")
+    state.ledger.import_release("production", "backend", "a" * 40, at=now)
+    reason = GoodEvidence(kind="mark", at=now, by="ada", reason=odd)
+    with pytest.raises(RefusedError) as caught, state.transaction():  # noqa: PT012 - that is the point
+        state.events.append("test.wrote", "ada", "lost", at=now)
+        match place:
+            case "looked for":
+                state.journal.run(odd)
+            case "kept":
+                state.ledger.import_release("production", "backend", odd, at=now)
+            case _:
+                state.ledger.set_standing(
+                    "production", "backend", "a" * 40, Standing.KNOWN_GOOD, reason
+                )
+    assert caught.value.code == "no-text"
+    assert "UTF-8" in caught.value.mend
+    str(caught.value).encode()
+    assert state.events.list() == []
 
 
 def test_threads_have_transactions_of_their_own(state: State, now: datetime) -> None:

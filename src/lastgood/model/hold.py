@@ -13,6 +13,7 @@ class Hold(Noun, frozen=True, kw_only=True):
     Attributes:
         commit: the held release; its descendants are held with it.
         fix: the commit that may be deployed although it descends from the held one.
+        fix_by: who named the fix.
         lifted_at: when a person lifted the hold; None while it stands.
     """
 
@@ -25,6 +26,9 @@ class Hold(Noun, frozen=True, kw_only=True):
     at: datetime
     run: str | None = None
     fix: str | None = None
+    fix_by: str | None = None
+    fix_reason: str | None = None
+    fix_at: datetime | None = None
     lifted_at: datetime | None = None
     lifted_by: str | None = None
     lifted_reason: str | None = None

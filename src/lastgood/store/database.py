@@ -1,4 +1,4 @@
-"""Connections and transactions; the one place where a failing database becomes a StateError."""
+"""Connections and transactions; the one place where their failures become errors of ours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from lastgood.store import faults, revision, sqlite
 
@@ -55,6 +55,7 @@ class Database:
 
         Raises:
             StateError: the database failed; nothing of the transaction is kept.
+            RefusedError: a text is not UTF-8 (code `no-text`); nothing of it is kept.
         """
         outer: Connection | None = getattr(self._thread, "connection", None)
         if outer is not None:
@@ -80,6 +81,7 @@ class Database:
 
         Raises:
             StateError: the database failed.
+            RefusedError: what is looked for is not UTF-8 (code `no-text`).
         """
         outer: Connection | None = getattr(self._thread, "connection", None)
         with self._translated():
@@ -110,5 +112,11 @@ class Database:
             failure = faults.database_fault(error.orig, self.path)
             self._thread.failure = failure
             raise failure from error
+        except StatementError as error:
+            if isinstance(error.orig, UnicodeEncodeError):
+                raise faults.no_text(error.orig) from error
+            raise
+        except UnicodeEncodeError as error:
+            raise faults.no_text(error) from error
         except msgspec.DecodeError as error:
             raise faults.unreadable(error, self.path) from error

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
-from lastgood.errors import StateError
+from lastgood.errors import RefusedError, StateError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +81,16 @@ def unreadable(error: Exception, path: Path) -> StateError:
         cause=str(error),
         mend=_DAMAGE,
         code="state-corrupt",
+    )
+
+
+def no_text(error: UnicodeEncodeError) -> RefusedError:
+    """Odd bytes from a command line or a file's name, where the state keeps text."""
+    return RefusedError(
+        "a text that was given is not UTF-8, so it cannot be kept or looked for",
+        cause=f"it reads {error.object[:70]!a}",
+        mend="write it in UTF-8, then give the command again",
+        code="no-text",
     )
 
 

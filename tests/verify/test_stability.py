@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lastgood.model.check import HealthState
+from lastgood.model.observation import ServiceView
 from lastgood.model.watch import Watch, WatchKind, WatchState
 from lastgood.testing.nouns import ENVIRONMENT, at, commit, failing, health, observation
 from lastgood.verify.stability import advance
@@ -155,6 +156,23 @@ def test_a_soak_counts_only_while_its_release_runs() -> None:
     assert after(STABILITY, good(1, live="c")).samples == 2
 
 
+@pytest.mark.parametrize("live", [None, commit("b")])
+@pytest.mark.parametrize(
+    ("answering", "counts"),
+    [
+        ({"one": commit("b"), "two": commit("b")[:7]}, True),
+        ({"one": None}, True),
+        ({"one": commit("b"), "two": commit("c")}, False),
+    ],
+)
+def test_a_soak_counts_only_while_no_instance_answers_another_release(
+    live: str | None, answering: dict[str, str | None], *, counts: bool
+) -> None:
+    view = ServiceView(name="backend", live=live, answering=answering)
+    look = msgspec.structs.replace(good(1), services={"backend": view})
+    assert (after(SOAK, look) != SOAK) is counts
+
+
 @given(st.lists(st.tuples(st.floats(0.1, 200), st.booleans()), max_size=60))
 def test_held_only_after_a_whole_period_without_a_gap(steps: list[tuple[float, bool]]) -> None:
     """Whatever is seen: a held period is as long as asked for, and every gap in it is allowed."""
@@ -172,7 +190,7 @@ def test_held_only_after_a_whole_period_without_a_gap(steps: list[tuple[float, b
 
 @given(st.integers(1, 5), st.integers(0, 40))
 def test_looking_often_enough_always_holds_in_the_end(every_s: int, offset_s: int) -> None:
-    watch = STABILITY
-    for second in range(offset_s, 1800 + every_s + offset_s, every_s):
+    watch = msgspec.structs.replace(STABILITY, until=at(4))
+    for second in range(offset_s, 240 + every_s + offset_s, every_s):
         watch = advance(watch, good(second / 60), at(second / 60), GAP_S)
     assert watch.state is HELD

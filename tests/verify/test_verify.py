@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,6 +144,20 @@ def test_a_failing_check_is_named_with_what_it_says() -> None:
     assert [c.name for c in proof.checks] == ["login"]
 
 
+def test_a_healthy_standing_does_not_hide_that_the_newest_look_failed() -> None:
+    kept = msgspec.structs.replace(health("login"), last=failing("login", 0).last)
+    proof = prove(MOVE, look(TARGET), {"login": kept}, START)
+    assert (proof.proven, proof.code) == (False, "unhealthy")
+    assert [p.what for p in proof.problems] == ["check login fails: answered 500"]
+
+
+def test_what_to_do_about_a_wrong_version_is_a_command_that_works_once_the_run_has_ended() -> None:
+    (problem,) = prove(MOVE, look(TARGET, OLD), {}, START).problems
+    assert "lastgood rollback" in problem.mend
+    assert "lastgood check" in problem.mend
+    assert "resume" not in problem.mend
+
+
 def test_one_service_of_two_is_not_enough() -> None:
     other = Move(service="frontend", origin=OLD, target=TARGET, method=Method.CI, driver="git")
     looks = {"backend": look(TARGET), "frontend": look(OLD)}
@@ -221,8 +236,7 @@ def test_a_worse_signal_says_both_intervals() -> None:
         Case("", look(TARGET)), (share(0.0, 0.1),), (share(0.2, None, minutes=AFTER),)
     ).problems
     assert problem.what == (
-        "users_affected is worse than before: 20 to ? % (n = 200, access.json), "
-        "before 0 to 10 % (n = 200, access.json)"
+        "users_affected is worse than before: 20 to ? % (n = 200), before 0 to 10 % (n = 200)"
     )
 
 

@@ -48,9 +48,9 @@ def compare_one(
 
 
 def ends(signal: Signal) -> str:
-    """A signal's interval and what it rests on."""
+    """A signal's interval and how many it rests on; the proof holds where it was read."""
     low, high = ("?" if end is None else f"{end * 100:.4g}" for end in (signal.low, signal.high))
-    return f"{low} to {high} % (n = {signal.n}, {signal.source})"
+    return f"{low} to {high} % (n = {signal.n})"
 
 
 def worse(what: str) -> Problem:

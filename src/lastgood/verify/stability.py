@@ -12,11 +12,12 @@ import msgspec
 
 from lastgood.model.check import Health, HealthState
 from lastgood.model.watch import Watch, WatchKind, WatchState
+from lastgood.verify.versions import same_version
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from lastgood.model.observation import Observation
+    from lastgood.model.observation import Observation, ServiceView
 
 
 def advance(
@@ -27,7 +28,7 @@ def advance(
     - A check believed to fail: regressed.
     - Every check healthy: one more sample; held once the period's end is reached.
     - Anything else (nothing seen, this machine blind, a check without a standing, another release
-      running than the one that soaks) counts for nothing: the gap grows.
+      running or answering than the one that soaks) counts for nothing: the gap grows.
 
     Args:
         watch: as it stands; one that has ended stays as it is.
@@ -75,9 +76,15 @@ def is_sample(watch: Watch, observation: Observation, healths: dict[str, Health]
         return False
     if watch.kind is WatchKind.SOAK and watch.service is not None:
         view = observation.services.get(watch.service)
-        if view is not None and view.live is not None and view.live != watch.subject:
+        if view is not None and not runs_only(view, watch.subject):
             return False
     return all(health.state is HealthState.HEALTHY for health in healths.values())
+
+
+def runs_only(view: ServiceView, commit: str) -> bool:
+    """Whether nothing says that another release runs: neither the driver nor an instance."""
+    seen = (view.live, *view.answering.values())
+    return all(version is None or same_version(version, commit) for version in seen)
 
 
 def count(watch: Watch, seen_at: datetime, results: int, max_gap_s: float) -> Watch:

@@ -101,13 +101,15 @@ def newest(healths: Mapping[str, Health]) -> tuple[CheckResult, ...]:
 
 
 def unhealthy(healths: Mapping[str, Health]) -> tuple[Problem, ...]:
-    """One problem for each check that is not believed to be healthy (yet)."""
+    """One problem for each check that is not believed healthy, or whose newest look failed."""
     found = []
     for name, health in healths.items():
-        if health.state is HealthState.HEALTHY:
+        failed = health.last is not None and not health.last.ok
+        if health.state is HealthState.HEALTHY and not failed:
             continue
         error = health.last.error if health.last is not None else None
-        stands = "fails" if health.state is HealthState.FAILING else "has not shown its health yet"
+        fails = failed or health.state is HealthState.FAILING
+        stands = "fails" if fails else "has not shown its health yet"
         found.append(
             Problem(
                 code=UNHEALTHY,

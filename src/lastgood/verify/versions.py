@@ -90,7 +90,8 @@ def wrong(what: str) -> Problem:
     return Problem(
         code=WRONG_VERSION,
         what=what,
-        mend="look why the instance keeps or lacks its version, then `lastgood resume`",
+        mend="put it live once more: `lastgood rollback`; or restart the instance by hand, then "
+        "look: `lastgood check`",
     )
 
 

@@ -234,6 +234,38 @@ async def test_secrets_do_not_follow_a_redirect_to_another_host(
         assert other.questions[0].body == b""
 
 
+async def test_no_other_address_speaks_for_an_instance(
+    server: HostileServer, toolbox: Toolbox
+) -> None:
+    server.replies["/v"] = Reply(body=b"c2")
+    async with HostileServer() as instance:
+        instance.replies["/v"] = Reply(status=302, headers={"Location": server.url("/v")})
+        options = {"url": server.url("/v"), "redirects": 3, "version": {"body": True}}
+        async with checking(toolbox, **options) as check:
+            assert (await check.probe()).version == "c2"
+            result = await check.probe(instance.base)
+        assert (result.ok, result.version) == (False, None)
+        assert result.error == f"redirected away from the instance: {server.url('/v')}"
+
+
+@pytest.mark.parametrize(
+    ("age", "version"), [("0", "c2"), ("007", None), ("86400", None), ("rubbish", "c2")]
+)
+async def test_an_answer_out_of_a_cache_names_no_version(
+    server: HostileServer, toolbox: Toolbox, age: str, version: str | None
+) -> None:
+    server.replies["/v"] = Reply(body=b"c2", headers={"Age": age})
+    result = await probed(toolbox, url=server.url("/v"), version={"body": True})
+    assert (result.ok, result.version) == (True, version)
+    assert server.questions[0].headers["cache-control"] == "no-cache"
+
+
+async def test_a_header_that_is_given_is_sent_once(server: HostileServer, toolbox: Toolbox) -> None:
+    await probed(toolbox, url=server.url("/ok"), headers={"user-agent": "a", "ACCEPT": "b"})
+    sent = server.questions[0].headers
+    assert (sent["user-agent"], sent["accept"]) == ("a", "b")
+
+
 async def test_see_other_turns_into_a_plain_question(
     server: HostileServer, toolbox: Toolbox
 ) -> None:

@@ -65,7 +65,14 @@ class Examiner:
         return status in expected if expected else 200 <= status <= 299  # noqa: PLR2004 - any success
 
     def examine(self, answer: Answer) -> tuple[list[str], str | None]:
-        """What is wrong with an answer, and the version that it names."""
+        """What is wrong with an answer, and the version that it names.
+
+        An answer out of a cache names none: it was given by what ran then.
+        """
+        faults, version = self._seen(answer)
+        return faults, None if _is_stored(answer) else version
+
+    def _seen(self, answer: Answer) -> tuple[list[str], str | None]:
         faults = [*self._head_faults(answer)]
         version = None
         if self._version is not None and self._version.header is not None:
@@ -137,6 +144,12 @@ class Examiner:
             return None
         lines = body[: 4 * LONGEST_VERSION].decode(errors="replace").strip().splitlines()
         return _as_version(lines[0] if lines else None)
+
+
+def _is_stored(answer: Answer) -> bool:
+    """Whether a cache says that it kept the answer for some seconds (RFC 9111, section 5.1)."""
+    age = answer.headers.get("Age", "").strip()
+    return age.isdecimal() and age.strip("0") != ""
 
 
 def decoded(answer: Answer) -> bytes:

@@ -31,6 +31,12 @@ RENEW_S = 10.0
 LONGEST_ERROR = 300
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
+_DEFAULTS = {
+    "User-Agent": "lastgood",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Cache-Control": "no-cache",  # what a cache kept says nothing of now
+}
 
 
 class HttpCheck:
@@ -42,10 +48,9 @@ class HttpCheck:
         self._url = URL(options.url)
         self._examiner = Examiner(options)
         self._masker = Masker(secrets_of(options))
-        self._headers = {name: value.reveal() for name, value in options.headers.items()}
-        self._headers.setdefault("User-Agent", "lastgood")
-        self._headers.setdefault("Accept", "*/*")
-        self._headers["Accept-Encoding"] = "identity"
+        given = {name: value.reveal() for name, value in options.headers.items()}
+        named = {name.lower() for name in given}
+        self._headers = given | {n: v for n, v in _DEFAULTS.items() if n.lower() not in named}
         self._body = options.body.reveal().encode() if options.body is not None else None
         self._address = self._shown(self._url)
         self._session: aiohttp.ClientSession | None = None
@@ -144,7 +149,10 @@ class HttpCheck:
                 break
             if answer.status == 303 or (answer.status in {301, 302} and method == "POST"):  # noqa: PLR2004 - as browsers do
                 method, body = "GET" if method != "HEAD" else method, None
-            if target.origin() != url.origin():
+            elsewhere = target.origin() != url.origin()
+            if elsewhere and not own_host:
+                raise UnreadableError(f"redirected away from the instance: {self._shown(target)}")
+            if elsewhere:
                 headers, body, server_name = _without_secrets(headers), None, None
             url = target
         raise UnreadableError(
@@ -289,5 +297,5 @@ def _target(url: URL, answer: Answer) -> URL | None:
 
 def _without_secrets(headers: dict[str, str]) -> dict[str, str]:
     """What may be sent to another host than the configured one."""
-    public = {"user-agent", "accept", "accept-encoding"}
+    public = {name.lower() for name in _DEFAULTS}
     return {name: value for name, value in headers.items() if name.lower() in public}

@@ -23,6 +23,9 @@ bench: .venv/.dev
 schema: .venv/.dev
 	$(BIN)/python docs/renew.py
 
+picture: .venv/.dev
+	$(BIN)/python docs/picture.py
+
 lock: .venv/.dev
 	$(BIN)/python requirements/lock.py
 

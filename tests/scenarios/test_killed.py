@@ -86,8 +86,6 @@ def test_in_mid_deploy(
     assert resumed.code == 0, resumed
     assert resumed.json["outcome"] == "recovered"
     assert tool.calls == 2
-    deploy = next(step for step in resumed.json["steps"] if step["id"] == "deploy:backend")
-    assert deploy["attempts"] == 2
     (backend,) = resumed.json["proof"]["services"]
     assert set(backend["answering"].values()) == {team.good["backend"]}
 

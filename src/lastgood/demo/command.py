@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from lastgood.demo.production import Production
-    from lastgood.demo.story import Told
+    from lastgood.demo.story import Stage, Told
 
 app = typer.Typer()
 
@@ -42,6 +42,7 @@ def demo(
     """Watch a bad release being rolled back, here, on real parts."""
     from lastgood.demo.ending import take_down  # noqa: PLC0415 - when it runs
     from lastgood.demo.story import POSSIBLE  # noqa: PLC0415 - likewise
+    from lastgood.demo.terminal import Terminal  # noqa: PLC0415 - likewise
 
     if stop is not None:
         take_down(stop.resolve())
@@ -54,19 +55,17 @@ def demo(
             mend=f"leave --method out, or take one of: {', '.join(POSSIBLE)}",
             code="method-impossible",
         )
-    return play(session, method, keep=keep)
+    return play(session, Terminal(session), method, keep=keep)
 
 
-def play(session: Session, method: Method, *, keep: bool) -> ExitCode:
+def play(session: Session, stage: Stage, method: Method, *, keep: bool = False) -> ExitCode:
     """Bring the production up, tell the story on it, answer, and take everything down."""
     from lastgood.demo.configuration import write_configuration  # noqa: PLC0415 - when it runs
     from lastgood.demo.ending import end_runner  # noqa: PLC0415 - likewise
     from lastgood.demo.layout import project_folder  # noqa: PLC0415 - likewise
     from lastgood.demo.production import Production  # noqa: PLC0415 - likewise
     from lastgood.demo.story import tell_story  # noqa: PLC0415 - likewise
-    from lastgood.demo.terminal import Terminal  # noqa: PLC0415 - likewise
 
-    stage = Terminal(session)
     root = Path(tempfile.mkdtemp(prefix="lastgood-demo-"))
     with _ended_by_signals(), Production.start(root) as production:
         project = Project.open(write_configuration(production, project_folder(root)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -46,6 +47,10 @@ lastgood demo --method tree    the same by a new commit on the branch, deployed 
 lastgood init                  in your own repository"""
 
 
+MARGIN = 8
+"""Where the story's text begins: right of its time."""
+
+
 class Terminal:
     """Tells the story on stderr, each line with the time since its beginning."""
 
@@ -62,27 +67,23 @@ class Terminal:
     def show_verdict(self, verdict: Verdict) -> None:
         """The verdict with its path and evidence."""
         self.tell("lastgood looks at checks, traffic and deployments, and judges:")
-        self._session.tell(indented_block(verdict_text(verdict)))
+        self.block(verdict_text(verdict))
 
     def show_plan(self, plan: Plan) -> None:
         """The plan."""
         self.tell("It makes a plan; nothing has been changed yet:")
-        self._session.tell(indented_block(plan_text(plan)))
+        self.block(plan_text(plan))
 
     def follow(self, project: Project, run_id: str) -> Snapshot:
         """The steps, live."""
         self.tell("It carries the plan out:")
         last = show(self._session.err, follow(project, run_id))
-        self._session.tell(indented_block(steps_table(last)))
+        self.block(steps_table(last))
         return last
 
-
-def indented_block(block: RenderableType) -> Table:
-    """Below the story's line, where its text begins."""
-    grid = Table.grid()
-    grid.add_column(width=8)
-    grid.add_row("", block)
-    return grid
+    def block(self, block: RenderableType) -> None:
+        """Something below the story's line, where its text begins."""
+        self._session.tell(Padding(block, (0, 0, 0, MARGIN), expand=False))
 
 
 def came_to(told: Told, report: Path) -> Iterator[RenderableType]:

@@ -14,6 +14,7 @@ import pytest
 from lastgood.engine.direct.spawn import (
     depose,
     ensure_runner,
+    gate,
     open_log,
     reigns,
     runner_lives,
@@ -55,6 +56,28 @@ def test_a_runner_that_ends_just_now_leaves_no_row_behind(tmp_path: Path) -> Non
     assert list(tmp_path.glob("*.row")) == []
     assert len(list(tmp_path.glob("*.done"))) == 32
     assert (tmp_path / "runner.log").read_text() == ""
+
+
+def test_who_only_looks_is_never_taken_for_a_runner(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            runner_lives(tmp_path)
+
+    follower = threading.Thread(target=look)
+    follower.start()
+    taken = []
+    for _ in range(500):
+        with gate(tmp_path):
+            for _ in range(5):
+                descriptor = take_runner_lock(tmp_path)
+                taken.append(descriptor is not None)
+                if descriptor is not None:
+                    os.close(descriptor)
+    over.set()
+    follower.join()
+    assert all(taken)
 
 
 def test_only_one_holds_the_lock(tmp_path: Path) -> None:

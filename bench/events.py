@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.table import Row
+
 from lastgood.store.state import State
 
 if TYPE_CHECKING:
@@ -20,16 +22,15 @@ PAGE = 50
 ROUNDS = 5
 
 
-def run() -> None:
-    """Print a row of the table for each way of reading."""
+def rows() -> Iterator[Row]:
+    """A line for each way of reading."""
     with (
         tempfile.TemporaryDirectory(prefix="lastgood-bench-") as folder,
         State.open("sqlite:///state.db", Path(folder)) as state,
     ):
         _fill(state)
         for name, own, bare in _ways(state):
-            ratio = own / bare
-            print(f"| {name} | {own * 1e3:.1f} ms | {bare * 1e3:.1f} ms | {ratio:.1f} |")
+            yield Row(name, own, "the bare rows by sqlite3", bare)
 
 
 def _fill(state: State) -> None:

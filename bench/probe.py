@@ -1,6 +1,6 @@
 """CPU time of one probe, for a thousand endpoints: ours against blackbox_exporter's.
 
-    python -m bench.probe
+    python -m bench probe
 
 Each endpoint is an address of its own on this machine with its own check, as in a real
 configuration; the server runs in another process, so that its time is not counted.
@@ -24,6 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import aiohttp
+from bench.table import Row
 
 from lastgood.drivers.check.http.driver import HttpCheck
 from lastgood.drivers.check.http.options import HttpOptions
@@ -204,22 +205,13 @@ def child_cpu_s(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def run() -> None:
-    """Print one row for each way to probe, with its ratio to ours on kept connections."""
+def rows() -> Iterator[Row]:
+    """Ours on kept connections beside each other way, in CPU seconds per probe."""
     with serving() as port:
         new, kept = asyncio.run(ours(port))
         alone = asyncio.run(plain(port))
         other = exporters(port) if sys.platform == "linux" else None
-    print(f"CPU per HTTP probe, {ENDPOINTS} endpoints, status, JSON field and version:")
-    print(f"| {'who':<34} | {'microseconds':>12} | {'ratio':>6} |")
-    print(f"| {'lastgood, kept connections':<34} | {kept:>12.0f} | {1:>6.2f} |")
-    print(f"| {'lastgood, first look (new ones)':<34} | {new:>12.0f} | {new / kept:>6.2f} |")
-    print(f"| {'aiohttp alone, kept connections':<34} | {alone:>12.0f} | {alone / kept:>6.2f} |")
-    if other is None:
-        print(f"| {EXPORTER:<34} | {'not installed':>12} | {'':>6} |")
-    else:
-        print(f"| {EXPORTER:<34} | {other:>12.0f} | {other / kept:>6.2f} |")
-
-
-if __name__ == "__main__":
-    run()
+    what = f"CPU per HTTP probe, {ENDPOINTS} endpoints"
+    yield Row(what, kept / 1e6, "aiohttp alone", alone / 1e6)
+    yield Row(f"{what}, new connections", new / 1e6, "aiohttp alone, kept ones", alone / 1e6)
+    yield Row(what, kept / 1e6, "blackbox_exporter", None if other is None else other / 1e6)

@@ -1,0 +1,48 @@
+"""Everything that is measured, as one table of ratios: `make bench`, or `python -m bench --quick`.
+
+The ratio is ours divided by the peer's, in one run on one machine; under one is faster. `--quick`
+leaves out what takes minutes: a hundred thousand events and two whole demos. Names of parts
+(`steps starts probe recovery events`) measure only these.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from bench.table import HEADER
+
+from bench import events, probe, recovery, starts, steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from bench.table import Row
+
+PARTS: Mapping[str, Callable[[], Iterable[Row]]] = {
+    "steps": steps.rows,
+    "starts": starts.rows,
+    "probe": probe.rows,
+    "recovery": recovery.rows,
+    "events": events.rows,
+}
+SLOW = ("recovery", "events")
+
+
+def main(arguments: list[str]) -> int:
+    """Print the table, each line as soon as it is known."""
+    named = [word for word in arguments if word in PARTS]
+    unknown = set(arguments) - set(PARTS) - {"--quick"}
+    if unknown:
+        sys.stderr.write(f"there is no part {', '.join(sorted(unknown))}: {' '.join(PARTS)}\n")
+        return 2
+    chosen = named or [part for part in PARTS if "--quick" not in arguments or part not in SLOW]
+    print(HEADER, flush=True)
+    for part in chosen:
+        for row in PARTS[part]():
+            print(row, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -131,7 +131,7 @@ def kill(base: Path, kills: str, seed: str) -> None:
     """Kill a writer at a random moment, again and again; each begins where the last one died."""
     chance = random.Random(int(seed))  # noqa: S311 - a moment, not a secret
 
-    def write() -> None:
+    def write(begun: int) -> None:
         with State.open(URL, base) as state:
             while True:
                 with state.transaction():
@@ -139,11 +139,18 @@ def kill(base: Path, kills: str, seed: str) -> None:
                     state.events.append(
                         "test.pair", "writer", "second", at=now(), data={"of": str(first.seq)}
                     )
+                if begun >= 0:
+                    os.close(begun)
+                    begun = -1
                 state.locks.break_lock("production", now())
 
     for _ in range(int(kills)):
-        child = fork(write)
-        time.sleep(chance.uniform(0.02, 0.25))
+        begins, begun = os.pipe()
+        child = fork(lambda: write(begun))  # noqa: B023 - ends within this turn
+        os.close(begun)
+        os.read(begins, 1)  # on a busy machine a writer takes its time to begin
+        os.close(begins)
+        time.sleep(chance.uniform(0.0, 0.1))
         os.kill(child, signal.SIGKILL)
         if os.WTERMSIG(os.waitpid(child, 0)[1]) != signal.SIGKILL:
             raise SystemExit("the writer had ended by itself")

@@ -75,8 +75,8 @@ def test_an_older_state_is_brought_up_once_by_many_processes(
 ) -> None:
     shutil.copytree(migrate.MIGRATIONS, base / "migrations")
     (base / "migrations/versions/r0002_later.py").write_text(LATER)
-    told = processes("upgrade", base, 6)
-    assert sorted(told) == [1, 2, 3, 4, 5, 6]
+    told = processes("upgrade", base, 4)
+    assert sorted(told) == [1, 2, 3, 4]
     with closing(sqlite3.connect(base / "state/state.db")) as connection:
         assert connection.execute("SELECT * FROM lastgood_revision").fetchall() == [("0002",)]
         assert connection.execute("SELECT * FROM more").fetchall() == []

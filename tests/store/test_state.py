@@ -249,16 +249,16 @@ def test_many_processes_make_one_state(tmp_path: Path, processes: Callable[..., 
 def test_killed_while_it_is_made_it_is_made_again(
     tmp_path: Path, processes: Callable[..., list[Any]]
 ) -> None:
-    told = processes("kill_creation", tmp_path, 12, 7)
-    assert told.count([True, ["state.db", "state.db-shm", "state.db-wal"]]) == 12
+    told = processes("kill_creation", tmp_path, 6, 7)
+    assert told.count([True, ["state.db", "state.db-shm", "state.db-wal"]]) == 6
 
 
 def test_killed_writers_leave_it_whole(base: Path, processes: Callable[..., list[Any]]) -> None:
-    told = processes("kill", base, 20, 11)
-    assert [check["ok"] for check in told] == [True] * 20
+    told = processes("kill", base, 12, 11)
+    assert [check["ok"] for check in told] == [True] * 12
     counts = [check["count"] for check in told]
     assert counts == sorted(counts)
-    assert counts[-1] > 20
+    assert counts[-1] >= 24
     assert all(count % 2 == 0 for count in counts), "half a transaction was kept"
     with closing(sqlite3.connect(base / "state/state.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -110,21 +110,15 @@ class Journal:
         proven_at: datetime | None = None,
     ) -> Run:
         """Write how a run ended; gives the run with the recorded end when it had one already."""
-        values: dict[str, Any] = {
+        values = {
             "state": RunState.ENDED,
             "outcome": outcome,
             "code": code,
             "ended_at": at,
+            "proof": proof,
+            "proven_at": proven_at,
         }
-        if proof is not None:
-            values["proof"] = proof
-        if proven_at is not None:
-            values["proven_at"] = proven_at
         return self._update_open(run_id, values)
-
-    def set_proof(self, run_id: str, proof: Proof, proven_at: datetime | None = None) -> Run:
-        """Write the proof of an open run, and when it was reached."""
-        return self._update_open(run_id, {"proof": proof, "proven_at": proven_at})
 
     def request_cancel(self, run_id: str, by: str, at: datetime) -> Run:
         """Ask an open run to stop; the first asking counts."""
@@ -156,10 +150,6 @@ class Journal:
         """
         with self._database.read() as connection:
             return _step(connection, run_id, step)
-
-    def attempts(self, run_id: str, step: str) -> int:
-        """How often the step was begun; 0 before the first time."""
-        return self.step(run_id, step).attempt
 
     def start_step(self, run_id: str, step: str, attempt: int, at: datetime) -> StepRecord:
         """Write that an attempt begins; a step with an outcome stays as it is.

@@ -43,6 +43,16 @@ class Locks:
                 raise _locked(lock)
             return _hand(connection, lock, run, holder, at)
 
+    def require_free(self, environment: str) -> None:
+        """Make sure that nobody holds the lock just now.
+
+        Raises:
+            RefusedError: a run holds it (code `locked`).
+        """
+        lock = self.get(environment)
+        if lock.run is not None:
+            raise _locked(lock)
+
     def check(self, lease: Lease) -> None:
         """Make sure that the lease is the newest one; to be called before every side effect.
 

@@ -236,3 +236,17 @@ def test_people_are_told_in_words(broken: Stack) -> None:
     assert status.code == 0
     assert GOOD in status.out
     assert "held: backend" in status.out
+
+
+def test_half_a_deployment_is_taken_back_and_the_rest_left_alone(stack: Stack) -> None:
+    """The workflow failed between its two jobs: only the backend is new."""
+    stack.deploy(GOOD)
+    stack.good(GOOD)
+    stack.deploy(BAD, services=("backend",))
+    stack.instances["backend"].sick.add(BAD)
+    ran = stack.rollback()
+    assert ran.code == 0, ran
+    assert [service["service"] for service in ran.json["proof"]["services"]] == ["backend"]
+    assert stack.live("backend") == stack.live("frontend") == GOOD
+    held = stack.run("hold", "show", "--json").json["holds"]
+    assert [hold["service"] for hold in held] == ["backend"]

@@ -53,17 +53,13 @@ def test_a_wrong_word_is_answered_with_the_right_one(
 
 
 @pytest.mark.parametrize("group", ["releases", "deployment", "hold", "incident"])
-def test_a_group_alone_shows_its_commands(
-    group: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_group_alone_shows_its_commands(group: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([group]) == 2
     assert "Commands" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(
-    command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     assert f"lastgood {command}" in capsys.readouterr().out
 

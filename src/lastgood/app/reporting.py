@@ -9,6 +9,7 @@ from lastgood.errors import RefusedError
 from lastgood.model.noun import to_json
 from lastgood.model.report import Report
 from lastgood.model.watch import WatchKind
+from lastgood.process.masking import harmless
 from lastgood.report.markdown import markdown
 from lastgood.report.milestones import milestones
 from lastgood.store.files import write_private
@@ -49,7 +50,7 @@ def report(project: Project, run_id: str) -> Path:
     folder = project.state.folder / "reports"
     write_private(folder / f"{run_id}.json", to_json(made) + "\n")
     path = folder / f"{run_id}.md"
-    write_private(path, markdown(made))
+    write_private(path, harmless(markdown(made)))  # people read it on terminals too
     return path
 
 

@@ -15,6 +15,7 @@ from lastgood.app.pruning import prune_releases
 from lastgood.app.reporting import report
 from lastgood.app.responding import respond
 from lastgood.model.release import GoodEvidence, Standing
+from lastgood.model.signal import USERS_AFFECTED
 from lastgood.model.statement import Statement
 from lastgood.model.verdict import Decision
 from lastgood.model.watch import WatchKind, WatchState
@@ -87,13 +88,10 @@ async def _promote(
 ) -> None:
     """The release soaked well: it is known good, and here is why.
 
-    Checks are not all that is seen: while an incident is open, or when the judge would roll back,
-    no release becomes known good, however healthy its checks are.
+    Checks are not all that is seen, however healthy they are: see `_speaks_against`.
     """
-    verdict = judge(project, observation, Statement(by="lastgood"))
-    incident = project.state.incidents.current(project.name)
-    if incident is not None or verdict.decision in SPEAKS_AGAINST:
-        why = f"{incident.id} is open" if incident else f"verdict {verdict.decision}"
+    why = _speaks_against(project, observation)
+    if why is not None:
         against = msgspec.structs.replace(watch, note=why)
         await _regress(project, drivers, against, observation)
         return
@@ -117,6 +115,22 @@ async def _promote(
         text = f"{service} {watch.subject[:12]} is known good: {evidence.reason}"
         _end(project, watch, WatchState.HELD, "release.promoted", text)
     await prune_releases(project, drivers, service)
+
+
+def _speaks_against(project: Project, observation: Observation) -> str | None:
+    """Why no release becomes known good now; None when nothing forbids it.
+
+    That so many users fail forbids it whether or not the release is their cause: the judge would
+    not roll back the first release of all, since there is nowhere to go.
+    """
+    incident = project.state.incidents.current(project.name)
+    if incident is not None:
+        return f"{incident.id} is open"
+    share = next((s for s in observation.signals if s.name == USERS_AFFECTED), None)
+    if share is not None and (share.low or 0.0) > project.policy.rollback_over_share:
+        return f"{share.name} is {share.value or 0.0:.0%} of {share.n}"
+    verdict = judge(project, observation, Statement(by="lastgood"))
+    return f"verdict {verdict.decision}" if verdict.decision in SPEAKS_AGAINST else None
 
 
 async def _regress(

@@ -44,6 +44,9 @@ async def carry_through(session: Session, request: Request, going: Going) -> Exi
     if not going.dry_run:
         if going.confirm is not None or not session.interactive:
             session.confirm(project.name, going.confirm, "")
+        if going.take_over is None:
+            # Said at once, and not as what a plan looks like in the middle of another's run.
+            project.state.locks.require_free(project.name)
         wake(project, linger_s=PLANNING_S)
     prepared = await flow.prepare(project, request)
     if going.dry_run:

@@ -58,6 +58,8 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as fault:  # noqa: BLE001 - programs are promised a document whatever happens
         sys.stderr.write(harmless(traceback.format_exc()))
         return _fail(_fault(fault), as_json=as_json)
+    if result == ExitCode.INTERRUPTED:  # what Typer makes of Ctrl-C
+        return _fail(_interrupted(), as_json=as_json)
     return result if isinstance(result, int) else ExitCode.GOOD
 
 

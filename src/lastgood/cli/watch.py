@@ -13,7 +13,7 @@ from rich.text import Text
 
 from lastgood.cli.check import checks_table
 from lastgood.cli.session import Session, command
-from lastgood.errors import ExitCode
+from lastgood.errors import ExitCode, InterruptedByPersonError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -61,8 +61,10 @@ def watch(
     try:
         asyncio.run(show())
     except KeyboardInterrupt:
-        session.tell("stopped watching; what is watched by the runner goes on")
-        return ExitCode.INTERRUPTED
+        raise InterruptedByPersonError(
+            "not watched from here any more; what the runner watches goes on",
+            mend="come back to it: lastgood watch",
+        ) from None
     return ExitCode.GOOD
 
 

@@ -130,16 +130,16 @@ def _changes(report: Report) -> Iterator[str]:
     yield ""
     for move in report.run.plan.moves:
         yield (
-            f"- **{_text(move.service)}**: `{str(move.origin)[:12]}` to `{move.target[:12]}` "
+            f"- **{_text(move.service)}**: {_code(move.origin)} to {_code(move.target)} "
             f"by {move.method.value} ({_text(move.driver)})"
         )
         yield from (
-            f"  - dropped with it: `{line.commit[:12]}` {_text(line.subject)}"
+            f"  - dropped with it: {_code(line.commit)} {_text(line.subject)}"
             for line in move.dropped
         )
         yield from (f"  - stays applied: migration `{_text(name)}`" for name in move.migrations)
     for service, commit in report.run.plan.holds.items():
-        yield f"- **{_text(service)}**: `{commit[:12]}` is held; all that is built on it too"
+        yield f"- **{_text(service)}**: {_code(commit)} is held; all that is built on it too"
     yield ""
 
 
@@ -178,7 +178,7 @@ def _proof(proof: Proof | None) -> Iterator[str]:
     for service in proof.services:
         yield f"- **{_text(service.service)}** ({service.scope}):"
         for address, version in service.answering.items():
-            yield f"  - {_text(address)} answered `{str(version)[:12]}`"
+            yield f"  - {_text(address)} answered {_code(version)}"
     yield from (f"- {_text(problem.what)}" for problem in proof.problems)
     yield ""
     if proof.checks:
@@ -234,6 +234,11 @@ def _text(value: object) -> str:
     for mark in ("\\", "`", "*", "_", "[", "]", "<", ">"):
         line = line.replace(mark, "\\" + mark)
     return line
+
+
+def _code(commit: object) -> str:
+    """What somebody calls a commit, short and as code, unable to end it."""
+    return f"`{' '.join(str(commit).replace('`', '').split())[:12]}`"
 
 
 def _cell(value: object) -> str:

@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import io
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -58,23 +57,33 @@ class Instance:
         sick: releases that answer with 500.
         keeps: the release that it goes on running whatever `current` says.
         anonymous: it names no version.
+        base: its address.
     """
 
     folder: Path
     sick: set[str] = field(default_factory=set)
     keeps: str | None = None
     anonymous: bool = False
-    asked: list[str] = field(default_factory=list)
     base: str = ""
+    _file: Path | None = None
+
+    def tells(self, file: Path) -> None:
+        """From now on it runs the commit that stands in this file."""
+        self._file = file
 
     def answer(self) -> tuple[int, bytes]:
         """Status and body of `/health`."""
-        running = self.keeps or (self.folder / "current").resolve().name
+        running = self.keeps or self._running()
         ill = running in self.sick
         said = {"status": "sick" if ill else "healthy"}
         if not self.anonymous:
             said["commit"] = running
         return 500 if ill else 200, json.dumps(said).encode()
+
+    def _running(self) -> str:
+        if self._file is not None:
+            return self._file.read_text(encoding="utf-8").strip()
+        return (self.folder / "current").resolve().name
 
 
 class Stack:
@@ -206,15 +215,14 @@ class Stack:
         """Roll back, confirmed."""
         return self.run("rollback", "--confirm", "production", "--json", *words)
 
-    def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Give a command in a process of its own; the caller waits for its end."""
         return subprocess.Popen(
             [sys.executable, "-m", "lastgood", *words, "--config", str(self.config)],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | environment,
         )
 
     def finish(self, process: subprocess.Popen[str]) -> Ran:
@@ -253,7 +261,7 @@ class Stack:
     def end_runner(self) -> None:
         """Let the detached runner end, as when its lock was taken away, and wait for it."""
         lock = self.state / "runner.lock"
-        with contextlib.suppress(FileNotFoundError), lock.open("rb") as held:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), lock.open("rb") as held:
             lock.unlink()
             self.wait(lambda: _lockable(held.fileno()), "the runner's end")
 
@@ -287,7 +295,6 @@ def _lockable(descriptor: int) -> bool:
 def _handler(instance: Instance) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            instance.asked.append(self.path)
             status, body = instance.answer()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

@@ -1,0 +1,105 @@
+"""Text from outside never acts on a terminal, and secrets are never shown anywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lastgood.testing.stack import Stack
+
+GOOD, BAD = "1a1a1a1", "2b2b2b2"
+HOSTILE = "\x1b[2J\x1b]0;pwned\x07\x9b31m\u202eleaks"
+
+
+def acts(text: str) -> bool:
+    return any(sign in text for sign in ("\x1b", "\x07", "\x9b", "\u202e"))
+
+
+def test_what_people_and_machines_wrote_does_not_act(stack: Stack) -> None:
+    """Names, reasons, titles, notes, actors, versions, whatever is shown later."""
+    stack.build(GOOD)
+    (stack.folder("backend") / "releases" / "\x1b[31mred").mkdir()
+    stack.good(GOOD)
+    stack.deploy(BAD)
+    service = ("--service", "backend")
+    for words in (
+        ("incident", "open", HOSTILE),
+        ("incident", "note", HOSTILE),
+        ("hold", "set", BAD, *service, "--reason", HOSTILE),
+        ("releases", "mark", BAD, "bad", *service, "--reason", HOSTILE),
+        ("releases", "import"),
+        ("deployment", "record", *service, "--commit", BAD, "--by", HOSTILE),
+    ):
+        ran = stack.run(*words)
+        assert ran.code == 0, ran
+        assert not acts(ran.out + ran.err), words
+    assert stack.rollback("--reason", HOSTILE).code == 0
+    stack.instances["backend"].keeps = f"`{HOSTILE}\nx"
+    for words in (
+        ("status",),
+        ("check",),
+        ("plan",),
+        ("incident", "show"),
+        ("incident", "list"),
+        ("hold", "show"),
+        ("releases", "list"),
+        ("deployment", "list"),
+        ("report",),
+        ("incident", "show", "--json"),
+        ("rollback", "--to", HOSTILE, "--confirm", "production", "--json"),
+        ("gate", HOSTILE),
+        ("decide",),
+        ("rollback", "--to", HOSTILE, "--confirm", "production"),
+        ("rollback", "--confirm", HOSTILE),
+        ("nonsense\x1b[2J",),
+        ("status", "--env", HOSTILE),
+        ("check", "--service", HOSTILE),
+    ):
+        ran = stack.run(*words)
+        assert not acts(ran.out + ran.err), (words, ran)
+    for path in (stack.state / "reports").iterdir():
+        if path.suffix == ".md":
+            assert not acts(path.read_text(encoding="utf-8"))
+
+
+SECRET = "s3cr3t-tok3n-of-the-shop"
+
+
+def test_a_secret_is_shown_nowhere(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The restart prints it, the address and a header hold it; the process list is looked at."""
+    monkeypatch.setenv("SHOP_TOKEN", SECRET)
+    processes = stack.place / "processes"
+    listed = f"cat /proc/[0-9]*/cmdline > {processes} 2>&1"
+    does = f"{listed}; echo $SHOP_TOKEN; echo $SHOP_TOKEN >&2; false"
+    stack.service()["deploy"]["restart"] = ["sh", "-c", does]
+    check = stack.environment["checks"]["backend"]
+    check["headers"] = {"X-Token": "${SHOP_TOKEN}"}
+    check["url"] = check["url"].replace("http://", "http://lastgood:${SHOP_TOKEN}@")
+    stack.configure()
+    stack.build(GOOD)
+    stack.good(GOOD)
+    stack.deploy(BAD)
+    stack.fail(BAD)
+
+    said = [stack.run(*words) for words in (("check",), ("check", "--json"), ("plan", "--json"))]
+    failed = stack.rollback()
+    said += [failed, stack.run("report"), stack.run("status", "--json"), stack.run("decide")]
+
+    assert failed.code == 1
+    assert failed.json["code"] == "restart-failed"
+    assert "***" in stack.remembered()  # it was printed, and masked
+    assert "lastgood.runner" in processes.read_text(encoding="utf-8", errors="replace")
+    for ran in said:
+        assert SECRET not in ran.out + ran.err
+    stack.end_runner()
+    for path in _files(stack.state):
+        assert SECRET.encode() not in path.read_bytes(), path
+    assert SECRET.encode() not in processes.read_bytes()
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -56,6 +57,15 @@ def test_up_and_down_twice_at_the_same_place(
         with Production.start(tmp_path / "root") as production:
             assert production.live_commit("backend") is None
         assert left_of(production.layout) == []
+
+
+def test_up_under_the_strictest_umask(tmp_path: Path) -> None:
+    former = os.umask(0o077)
+    try:
+        with Production.start(tmp_path / "root") as production:
+            assert production.ship().outcome == "deployed"
+    finally:
+        os.umask(former)
 
 
 def test_two_side_by_side(tmp_path: Path, left_of: Callable[[Layout], list[str]]) -> None:

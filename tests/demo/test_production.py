@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -122,7 +123,7 @@ def test_a_fault_meets_its_share_of_the_users_while_health_is_good(
 ) -> None:
     shipped = production.ship(Fault("errors", share=0.6))
     since = datetime.now(UTC)
-    while traffic.count(since).users < 600:
+    while traffic.count(since).users < production.layout.traffic_users:
         time.sleep(0.2)
 
     seen = traffic.count(since)
@@ -131,6 +132,19 @@ def test_a_fault_meets_its_share_of_the_users_while_health_is_good(
     assert answer(f"{production.edge_url}/health")[0] == 200
     assert 0.55 < seen.share_users_failed < 0.65
     assert 0.4 < traffic.share_failed(since) < 0.65
+
+
+@pytest.mark.usefixtures("healed")
+def test_a_slow_release_answers_late_and_well(production: Production) -> None:
+    shipped = production.ship(Fault("latency", share=1.0, seconds=0.5))
+    begun = time.monotonic()
+
+    status, _ = answer(f"{production.edge_url}/api/users", user="anybody")
+
+    assert shipped.outcome == "deployed"
+    assert status == 200
+    assert time.monotonic() - begun >= 0.5
+    assert answer(f"{production.edge_url}/health")[0] == 200
 
 
 @pytest.mark.usefixtures("healed")
@@ -155,6 +169,7 @@ def test_a_release_that_does_not_start_reaches_one_instance_only(production: Pro
     crashed = production.ship(Fault("crash"))
 
     assert crashed.outcome == "failed"
+    assert "its process ends at its start" in Path(crashed.log).read_text(encoding="utf-8")
     assert answer(f"{production.instances[1]}/health")[1]["commit"] == before.commit
     assert answer(f"{production.edge_url}/health")[1]["commit"] == before.commit
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -41,6 +41,16 @@ class Said(NamedTuple):
     @property
     def json(self) -> Any:
         return json.loads(self.out)
+
+
+# A hook of the remote that acts when main is pushed; lastgood pushes its locks and holds as well.
+HOOK = """#!/bin/sh
+input=$(cat)
+case "$input" in *refs/heads/main*)
+{acts}
+;; esac
+[ ! -e "$0.usual" ] || printf '%s\\n' "$input" | "$0.usual"
+"""
 
 
 def eventually(true: Callable[[], object], seconds: float = 120) -> None:
@@ -157,9 +167,27 @@ class Team:
         os.kill(runner, signal.SIGKILL)
         eventually(lambda: self.runner() is None)
 
+    @contextmanager
+    def hooked(self, hook: str, acts: str) -> Iterator[None]:
+        """Let the remote's hook do this first whenever main is pushed."""
+        path = self.production.remote / "hooks" / hook
+        usual = path.with_name(f"{hook}.usual")
+        if path.exists():
+            path.rename(usual)
+        path.write_text(HOOK.format(acts=acts), encoding="utf-8")
+        path.chmod(0o755)
+        try:
+            yield
+        finally:
+            path.unlink()
+            if usual.exists():
+                usual.rename(path)
+
     def leaves(self) -> None:
         """End the runner; leave a good release for the next story."""
         end_runner(self.folder / ".lastgood")
+        for ref in self.git("for-each-ref", "--format=%(refname)", "refs/lastgood").split():
+            self.git("update-ref", "-d", ref)
         if self.bad & {self.live(service) for service in SERVICES}:
             assert self.production.ship().outcome == "deployed"
 

@@ -119,9 +119,11 @@ def test_of_one_service_only(team: Any) -> None:
 
 def test_is_refused_with_a_new_plan_when_a_colleague_came_first(team: Any) -> None:
     bad = team.ships(SOME_USERS)
-    theirs = _beaten_to_it(team)
+    theirs = _waits_to_be_pushed(team)
+    comes_first = f"unset GIT_QUARANTINE_PATH; git update-ref refs/heads/main {theirs}"
 
-    refused = team.rolls_back("--service", "backend", "--method", "tree")
+    with team.hooked("pre-receive", comes_first):
+        refused = team.rolls_back("--service", "backend", "--method", "tree")
 
     assert refused.code != 0, refused
     assert refused.json["code"] == "push-race"
@@ -134,24 +136,16 @@ def test_is_refused_with_a_new_plan_when_a_colleague_came_first(team: Any) -> No
     assert team.git("rev-parse", f"{team.tip()}^").strip() == theirs
 
 
-def _beaten_to_it(team: Any) -> str:
-    """Let a colleague's commit of the same service arrive just before the next push."""
+def _waits_to_be_pushed(team: Any) -> str:
+    """A colleague's commit of the same service, on the tip but not yet on main."""
     layout = team.production.layout
     remote.git(layout.work, "fetch", "--quiet", "origin", "main")
     remote.git(layout.work, "reset", "--quiet", "--hard", "FETCH_HEAD")
     (layout.work / "backend" / "NOTES").write_text("a colleague's\n", encoding="utf-8")
     remote.git(layout.work, "add", "--all")
     remote.git(layout.work, "commit", "--quiet", "--message", "Note something")
-    remote.git(layout.work, "push", "--quiet", "origin", "HEAD:refs/heads/theirs")
-    theirs = remote.git(layout.work, "rev-parse", "HEAD").strip()
-    hook = team.production.remote / "hooks" / "pre-receive"
-    hook.write_text(
-        '#!/bin/sh\nrm "$0"\nunset GIT_QUARANTINE_PATH\n'
-        f"exec git update-ref refs/heads/main {theirs}\n",
-        encoding="utf-8",
-    )
-    hook.chmod(0o755)
-    return theirs
+    remote.git(layout.work, "push", "--quiet", "--force", "origin", "HEAD:refs/heads/theirs")
+    return remote.git(layout.work, "rev-parse", "HEAD").strip()
 
 
 def test_stays_held_for_ci_elsewhere_until_the_fix(team: Any, tmp_path: Path) -> None:

@@ -57,13 +57,13 @@ def restart(layout: Layout) -> None:
     """
     supervisor = Supervisor(layout)
     with _one_at_a_time(layout):
-        for name, port in zip(INSTANCES, layout.instance_ports, strict=True):
-            before = _ask(port)
+        for name in INSTANCES:
+            before = _ask(_port(layout, name))
             # A first start and one after a crash begin from nothing.
             if not (before.status and supervisor.signal(name, "HUP")):
                 supervisor.stop(name)
                 supervisor.start(name)
-            _wait_healthy(layout, name, port, before)
+            _wait_healthy(layout, supervisor, name, before)
 
 
 @contextmanager
@@ -74,10 +74,10 @@ def _one_at_a_time(layout: Layout) -> Iterator[None]:
         yield
 
 
-def _wait_healthy(layout: Layout, name: str, port: int, before: Answer) -> None:
+def _wait_healthy(layout: Layout, supervisor: Supervisor, name: str, before: Answer) -> None:
     deadline = time.monotonic() + START_LIMIT
     while True:
-        answer = _ask(port)
+        answer = _ask(_port(layout, name))
         if (
             answer.status == http.HTTPStatus.OK
             and answer.process != before.process
@@ -85,14 +85,21 @@ def _wait_healthy(layout: Layout, name: str, port: int, before: Answer) -> None:
             and json.loads(answer.body).get("commit") == layout.live_commit("backend")
         ):
             return
-        if time.monotonic() > deadline:
+        crashed = not answer.status and supervisor.gives_up(name)
+        if crashed or time.monotonic() > deadline:
             raise ChildError(
                 f"{name} is not healthy on {layout.live_commit('backend')}",
-                cause=f"/health answered {answer.status or 'nothing'}: {answer.body[:500]}",
+                cause="its process ends at its start"
+                if crashed
+                else f"/health answered {answer.status or 'nothing'}: {answer.body[:500]}",
                 mend=f"read {layout.log(name)}",
                 code="instance-unhealthy",
             )
         time.sleep(0.02)
+
+
+def _port(layout: Layout, name: str) -> int:
+    return layout.instance_ports[INSTANCES.index(name)]
 
 
 def _ask(port: int) -> Answer:

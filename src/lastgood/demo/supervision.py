@@ -150,6 +150,11 @@ class Supervisor:
         answer: Any = self._call("supervisor.getProcessInfo", f"production:{program}")
         return int(answer["pid"])
 
+    def gives_up(self, program: str) -> bool:
+        """Whether a program ended while it started, and is about to be tried again, or no more."""
+        answer: Any = self._call("supervisor.getProcessInfo", f"production:{program}")
+        return answer["statename"] in {"BACKOFF", "FATAL"}
+
     def shut_down(self) -> None:
         """Ask the supervisor to stop every program and to end."""
         self._call("supervisor.shutdown")

@@ -161,7 +161,10 @@ class GitDeployer:
             return tip
         if await repository.descends(tip, commit):
             return commit
-        return None if move.method is Method.DROP else await self._carried(move, base, tip)
+        if move.method is not Method.DROP:
+            return await self._carried(move, base, tip)
+        # A drop takes the commit out of every service's files: another service's did it for ours.
+        return tip if await repository.same_content(tip, commit, ()) else None
 
     async def _carried(self, move: Move, base: str, tip: str) -> str | None:
         """The commit that carries the target's content: the tip, or ours on another than base."""

@@ -94,6 +94,8 @@ def verdict_text(verdict: Verdict) -> RenderableType:
     parts += [indented(brief(reason)) for reason in verdict.reasons]
     parts.append(Text("the way through the decision tree:", "dim"))
     path = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
+    for no_wrap in (True, True, False):
+        path.add_column(no_wrap=no_wrap)
     for branch in verdict.path:
         # What stands among the reasons is not said twice.
         because = "see above" if branch.because in verdict.reasons else brief(branch.because)

@@ -272,6 +272,25 @@ def test_a_newer_version_of_the_format_is_refused(read: Reader) -> None:
     assert faults(error) == [(1, "version", "this should be 1")]
 
 
+def test_true_is_no_number(read: Reader) -> None:
+    text = """\
+environments:
+  production:
+    policy: {rollback_over_share: true}
+    checks:
+      web: {url: http://a/, fail_after: true, every: false, expect: {status: true}}
+"""
+    with pytest.raises(FaultyConfigError) as caught:
+        read(text, head="version: true\nproject: shop\n")
+    assert [(line, field.rpartition(".")[2], what) for line, field, what in faults(caught)] == [
+        (1, "version", "this should be a number"),
+        (5, "rollback_over_share", "this should be a number"),
+        (7, "every", "this should be a number"),
+        (7, "status", "this should be a number"),
+        (7, "fail_after", "this should be a number"),
+    ]
+
+
 def test_an_unset_reference_is_one_fault_with_its_line(read: Reader) -> None:
     with pytest.raises(FaultyConfigError) as error:
         read("environments:\n  p:\n    budget: ${BUDGET}\n")

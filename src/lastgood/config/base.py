@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     ModelWrapValidatorHandler,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from lastgood.config.fault import mistake
 
 
 class Strict(BaseModel):
@@ -30,6 +34,17 @@ class Strict(BaseModel):
     def known_keys(cls) -> tuple[str, ...]:
         """The keys that may be written here."""
         return tuple(part.alias or name for name, part in cls.model_fields.items())
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_word_for_a_number(cls, written: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever was written
+        # pydantic takes true for 1, and a share of users that is over 1 never comes.
+        if isinstance(written, bool):
+            annotation = cls.model_fields[str(info.field_name)].annotation
+            kinds = (annotation, *get_args(annotation))
+            if bool not in kinds and any(number in kinds for number in (int, float, 1)):
+                raise mistake("this should be a number", "write digits")
+        return written
 
     @model_validator(mode="wrap")
     @classmethod

@@ -24,15 +24,23 @@ _STDERR = 2
 def write_log(folder: Path, text: str) -> None:
     """Append a line, also to stderr where that is not the log already."""
     line = f"{now().isoformat()} {text}\n".encode(errors="replace")
-    # A full disk may be what there is to say: then the words are lost, not the runner.
+    # A full disk may be what there is to say: then the words are lost here, not the runner.
     with contextlib.suppress(OSError):
         log = open_log(folder)
         try:
             os.write(log, line)
-            if not os.path.samestat(os.fstat(log), os.fstat(_STDERR)):
-                os.write(_STDERR, line)
         finally:
             os.close(log)
+    with contextlib.suppress(OSError):
+        if not _stderr_is(folder / LOG):
+            os.write(_STDERR, line)
+
+
+def _stderr_is(log: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(_STDERR), log.stat())
+    except FileNotFoundError:
+        return False
 
 
 def write_stopped(folder: Path, run: str, why: str) -> None:

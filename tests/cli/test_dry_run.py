@@ -72,8 +72,9 @@ def test_an_open_run_is_left_alone(stack: Stack) -> None:
     stack.deploy(BAD)
     stack.service()["deploy"]["restart"] = ["sleep", "60"]
     stack.configure()
-    words = ("rollback", "--service", "backend", "--confirm", "production", "--json")
-    following = stack.start(*words)
+    following = stack.start(
+        *("rollback", "--service", "backend", "--confirm", "production", "--json")
+    )
     stack.wait(lambda: stack.live() == GOOD, "the flip")
     standing = stack.run("status", "--json").json
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 
@@ -40,27 +39,29 @@ def run(arguments: list[str] | None = None) -> int:
     """Run one command; every error becomes a text or a JSON document, and an exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in given
+    error: LastgoodError
     try:
         result = typer.main.get_command(app)(given, prog_name="lastgood", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail(_interrupted(), as_json=as_json)
+        error = _interrupted()
     except typer.TyperException as usage:
-        misused = _misused(usage)
-        if not misused.message:  # a group without a command: its help was shown
+        error = _misused(usage)
+        if not error.message:  # a group without a command: its help was shown
             return ExitCode.USAGE
-        return _fail(misused, as_json=as_json)
-    except LastgoodError as error:
-        return _fail(error, as_json=as_json)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.GOOD
+    except LastgoodError as met:
+        error = met
     except Exception as fault:  # noqa: BLE001 - programs are promised a document whatever happens
         sys.stderr.write(harmless(traceback.format_exc()))
-        return _fail(_fault(fault), as_json=as_json)
-    if result == ExitCode.INTERRUPTED:  # what Typer makes of Ctrl-C
-        return _fail(_interrupted(), as_json=as_json)
-    return result if isinstance(result, int) else ExitCode.GOOD
+        error = _fault(fault)
+    else:
+        if result != ExitCode.INTERRUPTED:
+            return result if isinstance(result, int) else ExitCode.GOOD
+        error = _interrupted()  # Typer makes a number of Ctrl-C
+    return _fail(error, as_json=as_json)
+
+
+def _interrupted() -> InterruptedByPersonError:
+    return InterruptedByPersonError("interrupted", mend="see what goes on: lastgood status")
 
 
 def _fault(fault: Exception) -> LastgoodError:
@@ -71,10 +72,6 @@ def _fault(fault: Exception) -> LastgoodError:
         "lastgood status",
         code="fault",
     )
-
-
-def _interrupted() -> InterruptedByPersonError:
-    return InterruptedByPersonError("interrupted", mend="see what is going on: lastgood status")
 
 
 def _misused(usage: typer.TyperException) -> UsageError:

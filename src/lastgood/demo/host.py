@@ -69,6 +69,9 @@ class Host:
         adopt_orphans()
         layout = self.layout
         layout.make_directories()
+        # Whoever reads the owner's output must not wait for us when we live on without it.
+        with layout.log("host").open("w", encoding="utf-8") as log:
+            os.dup2(log.fileno(), sys.stderr.fileno())
         layout.write_restart_command()
         layout.save()
         command = supervision.write_configuration(layout, _programs(layout))
@@ -80,10 +83,11 @@ class Host:
         self._until(lambda: _reach_edge(layout))
 
     def serve(self) -> None:
-        """Return when the owner is gone, or somebody ended the production."""
+        """Return when the owner is gone, or somebody ended or removed the production."""
         words = b""
         owner: list[int] = [sys.stdin.fileno()]
-        while not self._told_to_stop and self._supervisor_pid:
+        # One that was kept ends with its folder, too.
+        while not self._told_to_stop and self._supervisor_pid and self.layout.root.exists():
             ready, _, _ = select.select(owner, [], [], 0.2)
             self._reap()
             if not ready:

@@ -1,0 +1,79 @@
+"""The report of a run is the same text whatever others called things."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from lastgood.model.event import Event
+from lastgood.model.plan import CommitLine, Move, Plan, PlanKind, Step, plan_digest
+from lastgood.model.proof import Proof, ServiceProof
+from lastgood.model.report import Milestones, Report
+from lastgood.model.run import Outcome, Run, RunState
+from lastgood.model.verdict import Method
+from lastgood.report.markdown import markdown
+
+AT = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+HOSTILE = "a|b\n# Not a heading `code` <script> [x](http://evil) *bold*"
+
+
+def a_report(outcome: Outcome | None) -> Report:
+    move = Move(
+        service="backend", origin="b" * 40, target="a" * 40, method=Method.TREE, driver="git",
+        dropped=(CommitLine(commit="c" * 40, subject=HOSTILE, author=HOSTILE, at=AT),),
+        migrations=(HOSTILE,),
+    )  # fmt: skip
+    step = Step(id="verify", kind="verify", name=HOSTILE, timeout_s=60.0, estimate_s=1.0)
+    plan = Plan(
+        id="plan-1", kind=PlanKind.ROLLBACK, environment="production", made_at=AT,
+        method=Method.TREE, moves=(move,), steps=(step,), estimate_s=1.0, budget_s=300.0,
+        reason=HOSTILE, holds={"backend": "b" * 40},
+    )  # fmt: skip
+    proof = Proof(
+        at=AT, proven=False, code="wrong-version",
+        services=(
+            ServiceProof(
+                service="backend", expected=("a" * 40,), answering={HOSTILE: HOSTILE},
+                proven=False, scope="one address",
+            ),
+        ),
+    )  # fmt: skip
+    run = Run(
+        id="run-1", environment="production", plan=plan, plan_digest=plan_digest(plan), epoch=1,
+        state=RunState.OPEN if outcome is None else RunState.ENDED, by=HOSTILE, commanded_at=AT,
+        tool_version="0", outcome=outcome, ended_at=AT, proof=proof, code="wrong-version",
+    )  # fmt: skip
+    event = Event(
+        seq=1, at=AT, kind="incident.noted", actor=HOSTILE, text=HOSTILE,
+        previous="0" * 64, hash="f" * 64,
+    )  # fmt: skip
+    return Report(
+        made_at=AT, project="shop", environment="production", run=run, steps=(),
+        milestones=Milestones(), timeline=(event,), verdict=None, stability=None,
+    )  # fmt: skip
+
+
+def test_outside_text_stays_text() -> None:
+    lines = markdown(a_report(Outcome.FAILED)).splitlines()
+    assert not [line for line in lines if line.startswith("# Not")]
+    for line in lines:
+        assert "](http" not in line.replace("\\](http", "")
+        assert "<script" not in line.replace("\\<script", "")
+        if line.startswith("| ") and "Not a heading" in line:
+            assert "a\\|b" in line
+
+
+def test_a_failure_is_named() -> None:
+    told = markdown(a_report(Outcome.FAILED))
+    assert "**Failed**" in told
+    assert "Code: `wrong-version`." in told
+    assert "Not proven at 2026-11-22 03:00:00" in told
+    assert f"`{'b' * 12}` is held" in told
+    assert "dropped with it" in told
+    assert "stays applied: migration" in told
+
+
+def test_a_run_that_is_not_over_says_what_to_do() -> None:
+    told = markdown(a_report(None))
+    assert "**not over**" in told
+    assert "`lastgood resume`" in told
+    assert "not known or not reached" in told

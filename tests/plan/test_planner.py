@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ASK = PlanRequest(environment=ENVIRONMENT)
 GONE = Problem(code="release-gone", what="its directory is gone", mend="build it again")
+PUSHED = Problem(code="not-deployed", what="main carries it already", mend="look at CI")
 CANDIDATE, UNKNOWN, BAD = Standing.CANDIDATE, Standing.UNKNOWN, Standing.BAD
 
 # Two known good releases, and a bad one live on top of them.
@@ -150,6 +151,10 @@ CASES = {
         "a",
         warnings=("newer-good-unreachable",),
         facts=service(routes=(route("b", problems=(GONE,)), route("a"))),
+    ),
+    "no further back when it is pushed and CI has not deployed it": Case(
+        refusal="not-deployed",
+        facts=service(routes=(route("b", problems=(PUSHED,)), route("a"))),
     ),
     "refused when none can be deployed": Case(
         refusal="release-gone",

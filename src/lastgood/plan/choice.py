@@ -50,6 +50,9 @@ def choose(
             move = make_move(request, facts, route, past)
             warnings = (*passed_over(facts, barred), *said(request, facts, route))
             return Choice(facts=facts, move=move, warnings=warnings)
+        if routes.on_its_way(ways):
+            wanted, barred = [commit], ways
+            break
         barred += ways
     if facts.strays and wanted == [facts.live]:
         return Choice(facts=facts, refusal=target.keeps_another(facts, barred))

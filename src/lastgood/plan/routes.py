@@ -39,6 +39,11 @@ def possible(routes: Sequence[Route]) -> Route | None:
     return next((route for route in routes if not route.problems), None)
 
 
+def on_its_way(routes: Sequence[Route]) -> bool:
+    """Whether a target was pushed and is not deployed yet: an older one would walk backward."""
+    return any(p.code == "not-deployed" for route in routes for p in route.problems)
+
+
 def method_problems(request: PlanRequest) -> list[Problem]:
     """What is wrong with the method that was asked for, before any route is looked at."""
     if request.method is Method.DATABASE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import string
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
@@ -85,6 +86,13 @@ class GitRemote:
         run_git(place, "init", "--quiet", "--bare", f"--initial-branch={branch}")
         run_git(place, "config", "uploadpack.allowFilter", "true")
         (place / "hooks").mkdir(exist_ok=True)
+
+    def copied(self, place: Path) -> GitRemote:
+        """The same repository once more at another place."""
+        copy = object.__new__(GitRemote)
+        shutil.copytree(self.place, place)
+        copy.place, copy.branch, copy._made = place, self.branch, self._made
+        return copy
 
     def git(self, *arguments: str | bytes, stdin: bytes = b"") -> str:
         """Run git in the remote; bytes that are not UTF-8 come as surrogates."""

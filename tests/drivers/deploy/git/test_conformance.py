@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -54,8 +54,8 @@ class GitScene:
         self.remote.hook(name, f'rm -f "$0"; {act}')
 
 
-def build_scene(root: Path, make_deployer: Callable[..., Deployer]) -> GitScene:
-    remote = GitRemote(root / "remote.git")
+def build_scene(place: Path, make_deployer: Callable[..., Deployer]) -> GitScene:
+    remote = GitRemote(place)
     a = remote.commit({"backend/app": "a", "frontend/app": "1"})
     c = remote.commit({"backend/app": "c"}, branch="next", parents=[a])
     b = remote.commit({"backend/app": "b"})
@@ -68,8 +68,10 @@ class TestGit(DeployerConformance):
     @pytest.fixture
     def make_scene(self, tmp_path: Path, make_deployer: Callable[..., Deployer]) -> SceneMaker:
         numbers = count()
+        pattern = build_scene(tmp_path / "pattern.git", make_deployer)
 
         async def build() -> Scene:
-            return build_scene(tmp_path / f"scene-{next(numbers)}", make_deployer)
+            remote = pattern.remote.copied(tmp_path / f"scene-{next(numbers)}.git")
+            return replace(pattern, remote=remote, deployer=make_deployer(remote))
 
         return build

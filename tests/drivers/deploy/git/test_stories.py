@@ -151,6 +151,20 @@ async def test_already_back_is_nothing_to_do(remote: GitRemote, deployer: Deploy
     assert remote.count() == 3
 
 
+async def test_pushed_and_not_deployed_is_said_with_where_to_look(
+    remote: GitRemote, deployer: Deployer
+) -> None:
+    good, bad = two_services(remote)
+    outcome = await bring_about(deployer, await approved(deployer, good))
+    made = outcome.detail["version"]
+    (problem,) = (await survey(deployer, good, origin=bad)).problems
+    assert problem.code == "not-deployed"
+    assert f"{bad[:12]} still runs" in problem.what
+    assert f"CI run of {made[:12]}" in problem.mend
+    (problem,) = (await survey(deployer, good, origin=made)).problems
+    assert problem.code == "nothing-to-do"
+
+
 async def test_a_colleague_elsewhere_does_not_stop_it(
     remote: GitRemote, deployer: Deployer
 ) -> None:

@@ -67,6 +67,8 @@ class Surveyor:
             commit = await repository.commit_tree(route.target, tip, paths, self._words(route))
             await repository.rehearse(commit, tip)
         except LastgoodError as error:
+            if error.code == "nothing-to-do" and route.origin and route.origin != route.target:
+                error = await self._not_deployed(route.origin, route.target, tip) or error
             return _with_problem(route, error)
         return route
 
@@ -103,6 +105,17 @@ class Surveyor:
                 )
             )
         return tuple(found)
+
+    async def _not_deployed(self, origin: str, target: str, tip: str) -> RefusedError | None:
+        """What to say when the branch is back already, and something else runs all the same."""
+        if await self._runs(origin, tip):
+            return None
+        return RefusedError(
+            f"{self._repository.branch} carries {target[:12]}, but {origin[:12]} still runs",
+            cause=f"{tip[:12]}, the branch's tip, was not deployed, or not everywhere",
+            mend=f"look at the CI run of {tip[:12]}, let it deploy again, then: lastgood check",
+            code="not-deployed",
+        )
 
     async def _runs(self, origin: str, tip: str) -> bool:
         try:

@@ -36,7 +36,8 @@ def _settings(production: Production) -> dict[str, object]:
         "expect": {"status": 401},
     }
     home = {"url": f"{edge}/version.json", "version": {"json": "commit"}}
-    pace = {"every": "0.5s", "during_rollback": "0.2s", "timeout": "5s"}
+    # Patient with a machine that runs a whole production and more.
+    pace = {"every": "0.5s", "during_rollback": "0.2s", "timeout": "10s", "fail_after": 5}
     environment = {
         "budget": "5m",
         "stability": f"{STABILITY_S}s",

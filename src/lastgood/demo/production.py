@@ -104,7 +104,9 @@ class Production:
         self.stop()
 
     def stop(self) -> None:
-        """End every process and remove every file; nothing happens the second time."""
+        """End every process and remove every file; nothing happens the second time, or if kept."""
+        if self.kept:
+            return
         _end(self._host)
         # When the host itself was killed, its processes ended with it, but its files are left.
         remove(self.layout)

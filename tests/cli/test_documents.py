@@ -115,8 +115,8 @@ def test_incidents(broken: Stack) -> None:
     shown = document(broken.run("incident", "show", "--json"))
     assert shown["incident"]["id"] == opened["id"]
     assert [event["kind"] for event in shown["timeline"]] == ["incident.opened", "incident.noted"]
-    closed = document(broken.run("incident", "close", "--note", "it was the network", "--json"))
-    assert closed["closed_at"]
+    closed = document(broken.run("incident", "resolve", "--note", "it was the network", "--json"))
+    assert closed["resolved_at"]
     listed = document(broken.run("incident", "list", "--json"))
     assert [incident["id"] for incident in listed["incidents"]] == [opened["id"]]
 

@@ -21,7 +21,7 @@ CHANGING = {
     "hold release": ("hold", "release", *REASON),
     "hold release --fix": ("hold", "release", "--fix", BAD, *REASON),
     "incident note": ("incident", "note", "somebody looked"),
-    "incident close": ("incident", "close"),
+    "incident resolve": ("incident", "resolve"),
 }
 
 

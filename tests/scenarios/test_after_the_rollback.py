@@ -62,7 +62,7 @@ def test_a_regression_while_stability_is_watched_opens_an_incident(
     assert back.code == 0, back
     assert back.json["stability"]["state"] == "pending"
     # Somebody believes that it is over.
-    closed = team.types("incident", "close", "--note", "it is over")
+    closed = team.types("incident", "resolve", "--note", "it is over")
     assert closed.code == 0, closed
     supervisor = Supervisor(team.production.layout)
 

@@ -124,7 +124,7 @@ def _watch(
         state.watches.end(watch.id, WatchState.HELD)
     incident = state.incidents.open(environment, "bad", "ada", at)
     if chance.random() < 0.5:
-        state.incidents.close(incident.id, "ada", at, "over")
+        state.incidents.resolve(incident.id, "ada", at, "over")
 
 
 @pytest.mark.parametrize("seed", range(8))

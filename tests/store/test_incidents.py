@@ -28,8 +28,8 @@ def test_an_incident_is_open_until_somebody_closes_it(state: State, now: datetim
     )
     assert state.incidents.current("production") == opened
     assert state.incidents.current("staging") is None
-    closed = state.incidents.close(opened.id, "ada", now + HOUR, "over")
-    assert (closed.closed_at, closed.closed_by, closed.note) == (now + HOUR, "ada", "over")
+    closed = state.incidents.resolve(opened.id, "ada", now + HOUR, "over")
+    assert (closed.resolved_at, closed.resolved_by, closed.note) == (now + HOUR, "ada", "over")
     assert state.incidents.current("production") is None
     assert state.incidents.get(opened.id) == closed
 
@@ -38,7 +38,7 @@ def test_the_newest_open_one_is_the_current_one(state: State, now: datetime) -> 
     older = state.incidents.open("production", "one", "ada", now)
     newer = state.incidents.open("production", "two", "ada", now + HOUR)
     assert state.incidents.current("production") == newer
-    state.incidents.close(newer.id, "ada", now + HOUR, "over")
+    state.incidents.resolve(newer.id, "ada", now + HOUR, "over")
     assert state.incidents.current("production") == older
     assert [i.title for i in state.incidents.list_all("production")] == ["two", "one"]
     assert state.incidents.list_all("staging") == []
@@ -56,14 +56,14 @@ def test_what_becomes_known_is_written(state: State, now: datetime) -> None:
 
 def test_a_closed_one_stays_as_it_is(state: State, now: datetime) -> None:
     opened = state.incidents.open("production", "one", "ada", now)
-    closed = state.incidents.close(opened.id, "ada", now, "over")
-    assert state.incidents.close(opened.id, "bob", now + HOUR, "again") == closed
+    closed = state.incidents.resolve(opened.id, "ada", now, "over")
+    assert state.incidents.resolve(opened.id, "bob", now + HOUR, "again") == closed
     assert state.incidents.update(opened.id, detected_at=now) == closed
 
 
 def test_an_unknown_one_is_refused(state: State, now: datetime) -> None:
     with pytest.raises(RefusedError) as caught:
-        state.incidents.close("inc-20261122-\x1b[2J", "ada", now, "")
+        state.incidents.resolve("inc-20261122-\x1b[2J", "ada", now, "")
     assert caught.value.code == "unknown-incident"
     assert "\x1b" not in str(caught.value)
 

@@ -66,14 +66,14 @@ def add_note(project: Project, incident_id: str | None, text: str) -> Event:
     return _event(project, named(project, incident_id).id, "incident.noted", text)
 
 
-def close_incident(project: Project, incident_id: str | None, note: str) -> Incident:
-    """Close an incident; one that is closed already stays as it is."""
+def resolve_incident(project: Project, incident_id: str | None, note: str) -> Incident:
+    """Resolve an incident; one that is resolved already stays as it is."""
     found = named(project, incident_id)
     with project.state.transaction():
-        closed = project.state.incidents.close(found.id, operator(), now(), note)
-        if found.closed_at is None:
-            _event(project, found.id, "incident.closed", note or "closed")
-    return closed
+        resolved = project.state.incidents.resolve(found.id, operator(), now(), note)
+        if found.resolved_at is None:
+            _event(project, found.id, "incident.resolved", note or "resolved")
+    return resolved
 
 
 def _event(project: Project, incident_id: str, kind: str, text: str) -> Event:

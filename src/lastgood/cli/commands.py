@@ -31,7 +31,7 @@ COMMANDS: dict[str, Entry] = {
     "deployment": Entry("lastgood.cli.deployment", "Record and list deployments."),
     "gate": Entry("lastgood.cli.gate", "Say whether a commit may be deployed."),
     "hold": Entry("lastgood.cli.hold", "Set, release and show holds."),
-    "incident": Entry("lastgood.cli.incident", "Open, show, list, note and close incidents."),
+    "incident": Entry("lastgood.cli.incident", "Open, show, list, note and resolve incidents."),
     "report": Entry("lastgood.cli.report", "Write the report of a run."),
     "worker": Entry("lastgood.cli.worker", "Keep watches and runs going, across reboots."),
     "version": Entry("lastgood.cli.version", "Show the version."),

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from lastgood.cli.session import DryRunOption, Session, command
 
-app = typer.Typer(no_args_is_help=True, help="Open, show, list, note and close incidents.")
+app = typer.Typer(no_args_is_help=True, help="Open, show, list, note and resolve incidents.")
 
 IncidentArgument = Annotated[
     str | None, typer.Argument(help="The incident; else the newest open one.")
@@ -46,12 +46,12 @@ def list_(session: Session) -> None:
 
     def table() -> Table:
         rows = Table(box=None, pad_edge=False, padding=(0, 1))
-        for column in ("incident", "opened (UTC)", "closed (UTC)", "title"):
+        for column in ("incident", "opened (UTC)", "resolved (UTC)", "title"):
             rows.add_column(column)
         for item in incidents:
-            closed = f"{item.closed_at:%Y-%m-%d %H:%M:%S}" if item.closed_at else "open"
+            resolved = f"{item.resolved_at:%Y-%m-%d %H:%M:%S}" if item.resolved_at else "open"
             opened = f"{item.opened_at:%Y-%m-%d %H:%M:%S}"
-            rows.add_row(item.id, opened, closed, Text(item.title))
+            rows.add_row(item.id, opened, resolved, Text(item.title))
         return rows
 
     session.say({"incidents": plain(incidents)}, table)
@@ -70,7 +70,7 @@ def show(session: Session, incident: IncidentArgument = None) -> None:
         rows = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
         for event in events:
             rows.add_row(f"{event.at:%H:%M:%S}", event.kind, Text(event.text), event.actor)
-        state = f"closed {found.closed_at:%H:%M:%S}" if found.closed_at else "open"
+        state = f"resolved {found.resolved_at:%H:%M:%S}" if found.resolved_at else "open"
         return Group(Text(f"{found.id} ({state}): {found.title}", "bold"), rows)
 
     session.say({"incident": plain(found), "timeline": plain(events)}, text)
@@ -96,21 +96,21 @@ def note(
     session.say(plain(event), lambda: "noted")
 
 
-@command(app, "close")
-def close(
+@command(app, "resolve")
+def resolve(
     session: Session,
     incident: IncidentArgument = None,
     note: Annotated[str, typer.Option("--note", help="How it ended.")] = "",
     *,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Close an incident by hand."""
-    from lastgood.app.incidents import close_incident, named  # noqa: PLC0415 - only when it runs
+    """Resolve an incident by hand."""
+    from lastgood.app.incidents import named, resolve_incident  # noqa: PLC0415 - only when it runs
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
     if dry_run:
         meant = named(session.project, incident)
-        session.would(f"close {meant.id}", {"incident": meant.id})
+        session.would(f"resolve {meant.id}", {"incident": meant.id})
         return
-    closed = close_incident(session.project, incident, note)
-    session.say(plain(closed), lambda: f"{closed.id} is closed")
+    resolved = resolve_incident(session.project, incident, note)
+    session.say(plain(resolved), lambda: f"{resolved.id} is resolved")

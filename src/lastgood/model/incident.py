@@ -22,6 +22,6 @@ class Incident(Noun, frozen=True, kw_only=True):
     opened_at: datetime
     impact_start: datetime | None = None
     detected_at: datetime | None = None
-    closed_at: datetime | None = None
-    closed_by: str | None = None
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
     note: str = ""

@@ -53,7 +53,7 @@ _OPEN_RUNS = """
 """
 _LOCK = "SELECT * FROM locks WHERE environment = ?"
 _INCIDENT = """
-    SELECT * FROM incidents WHERE environment = ? AND closed_at IS NULL
+    SELECT * FROM incidents WHERE environment = ? AND resolved_at IS NULL
     ORDER BY opened_at DESC, id DESC LIMIT 1
 """
 _WATCHES = """

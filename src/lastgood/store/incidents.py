@@ -1,4 +1,4 @@
-"""The incidents: what was opened, and when it was closed by hand."""
+"""The incidents: what was opened, and when it was resolved by hand."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Incidents:
         """The newest open incident."""
         query = (
             select(incidents)
-            .where(incidents.c.environment == environment, incidents.c.closed_at.is_(None))
+            .where(incidents.c.environment == environment, incidents.c.resolved_at.is_(None))
             .order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
             .limit(1)
         )
@@ -78,13 +78,13 @@ class Incidents:
         with self._database.read() as connection:
             return [noun_of(Incident, row) for row in connection.execute(query)]
 
-    def close(self, incident_id: str, by: str, at: datetime, note: str = "") -> Incident:
-        """Close an incident; one that was closed before stays as it is.
+    def resolve(self, incident_id: str, by: str, at: datetime, note: str = "") -> Incident:
+        """Resolve an incident; one that was resolved before stays as it is.
 
         Raises:
             RefusedError: there is none (code `unknown-incident`).
         """
-        return self._update(incident_id, {"closed_at": at, "closed_by": by, "note": note})
+        return self._update(incident_id, {"resolved_at": at, "resolved_by": by, "note": note})
 
     def update(
         self,
@@ -104,7 +104,7 @@ class Incidents:
     def _update(self, incident_id: str, values: dict[str, Any]) -> Incident:
         with self._database.write() as connection:
             if values:
-                is_open = incidents.c.closed_at.is_(None)
+                is_open = incidents.c.resolved_at.is_(None)
                 connection.execute(
                     update(incidents).where(incidents.c.id == incident_id, is_open).values(values)
                 )

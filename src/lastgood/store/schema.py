@@ -142,8 +142,8 @@ incidents = Table(
     Column("opened_at", Moment, nullable=False),
     Column("impact_start", Moment),
     Column("detected_at", Moment),
-    Column("closed_at", Moment),
-    Column("closed_by", Words),
+    Column("resolved_at", Moment),
+    Column("resolved_by", Words),
     Column("note", Words, nullable=False),
     Index("incidents_newest", "environment", "opened_at"),
 )

@@ -141,8 +141,8 @@ def _watching() -> None:
         sa.Column("opened_at", sa.Text(), nullable=False),
         sa.Column("impact_start", sa.Text()),
         sa.Column("detected_at", sa.Text()),
-        sa.Column("closed_at", sa.Text()),
-        sa.Column("closed_by", sa.Text()),
+        sa.Column("resolved_at", sa.Text()),
+        sa.Column("resolved_by", sa.Text()),
         sa.Column("note", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )

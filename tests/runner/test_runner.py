@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lastgood.app.interrupting import resume
+from lastgood.app.running import Work
 from lastgood.app.submitting import wake
-from lastgood.errors import LastgoodError, RefusedError
+from lastgood.errors import LastgoodError, RefusedError, StateError
 from lastgood.model.run import Outcome, RunState
 
 if TYPE_CHECKING:
@@ -143,3 +145,13 @@ def test_who_does_not_find_a_runner_alive_says_so(workshop: Workshop) -> None:
         workshop.end(run)
     assert dead.value.code == "runner-dies"
     assert workshop.lock_holder() == run.id
+
+
+def test_a_state_that_was_taken_away_is_not_made_again(workshop: Workshop) -> None:
+    """Who removes it, as the end of a demo does, must not find an empty one a moment later."""
+    work = Work(workshop.config, workshop.project.name, os.open(workshop.folder, os.O_RDONLY))
+    asyncio.run(work.until_deposed())  # at once: its lock is not the runner's
+    with pytest.raises(StateError) as raised:
+        work._take_up()
+    assert raised.value.code == "no-state"
+    assert not (workshop.folder / ".lastgood").exists()

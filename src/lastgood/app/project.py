@@ -31,11 +31,13 @@ class Project:
     Attributes:
         settings: the configuration.
         name: the chosen environment's name.
+        makes_state: whether a state that is not there is made; a runner serves one that is.
     """
 
     def __init__(self, settings: Settings, name: str) -> None:
         self.settings = settings
         self.name = name
+        self.makes_state = True
 
     @classmethod
     def open(cls, config: Path | None = None, environment: str | None = None) -> Project:
@@ -74,7 +76,8 @@ class Project:
         """
         from lastgood.store.state import State  # noqa: PLC0415 - SQLAlchemy takes its time
 
-        return State.open(self.settings.state.url.reveal(), self.settings.folder)
+        url = self.settings.state.url.reveal()
+        return State.open(url, self.settings.folder, create=self.makes_state)
 
     @cached_property
     def existing_state(self) -> State:

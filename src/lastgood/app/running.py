@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from lastgood.model.run import Run
 
 CADENCE_S = 0.05
-"""How often the runner looks for new rows; one indexed query each time."""
+"""How often the runner looks whether anything was written."""
+
+LOOK_ANYWAY_S = 1.0
+"""How often it looks into the state whether or not anything was seen to be written."""
 
 CONTINUE_WITHIN = timedelta(minutes=15)
 """A run that nobody worked on for longer is not continued by itself: the world moved on, and a
@@ -49,7 +52,7 @@ class Work:
 
     def __init__(self, config: Path, environment: str, lock: int) -> None:
         self._config = config
-        self._project = Project.open(config, environment)
+        self._project = self._open(environment)
         self._folder = self._project.state_folder
         self._lock = lock
         self._runs: dict[str, asyncio.Task[None]] = {}
@@ -57,6 +60,8 @@ class Work:
         # When its resumption was last asked for, as it was when a run stopped here.
         self._stopped: dict[str, datetime | None] = {}
         self._failures: dict[str, int] = {}
+        self._seen: tuple[int, int] | None = None
+        self._looked_at = 0.0
 
     async def until_idle(self, linger_s: float) -> None:
         """Work until there was nothing to do for a while, or until deposed.
@@ -95,11 +100,34 @@ class Work:
         return bool(self._runs or self._watches)
 
     def _begin(self) -> None:
-        """Forget finished tasks; begin what is open and not begun."""
+        """Forget finished tasks; look for new ones where something was written."""
         for run_id in [run_id for run_id, task in self._runs.items() if task.done()]:
             del self._runs[run_id]
         for name in [name for name, task in self._watches.items() if task.done()]:
             del self._watches[name]
+        if self._written():
+            self._take_up()
+
+    def _written(self) -> bool:
+        """Whether the state may hold something new: its log of writes is another than before.
+
+        A runner lives for the half hour of a stability watch, a worker for months: looking at a
+        file twenty times a second costs nothing, twenty queries do.
+        """
+        path = self._project.state.path
+        try:
+            log = path.with_name(f"{path.name}-wal").stat()
+            seen = (log.st_mtime_ns, log.st_size)
+        except FileNotFoundError:
+            seen = None
+        at = asyncio.get_running_loop().time()
+        if seen is not None and seen == self._seen and at - self._looked_at < LOOK_ANYWAY_S:
+            return False
+        self._seen, self._looked_at = seen, at
+        return True
+
+    def _take_up(self) -> None:
+        """Begin what is open and not begun."""
         state = self._project.state
         for run in state.journal.open_runs():
             if run.id not in self._runs and self._may_go_on(run):
@@ -111,7 +139,7 @@ class Work:
     def _end(self) -> bool:
         """Be done unless a row came in: a command waits for this decision at the gate."""
         with gate(self._folder):
-            self._begin()
+            self._take_up()
             if self._busy or not reigns(self._folder, self._lock):
                 return False
             # Within the gate: whoever passes it next finds us gone.
@@ -129,7 +157,7 @@ class Work:
         """Carry a run out; what stops it is said in the log, and it stays open."""
         self._stopped.pop(run.id, None)
         try:
-            project = Project.open(self._config, run.environment)
+            project = self._open(run.environment)
             try:
                 await flow.carry_out(project, run)
             finally:
@@ -143,7 +171,7 @@ class Work:
     async def _watch(self, environment: str) -> None:
         """Keep an environment's watches; after a failure rest, so that trying again is no spin."""
         try:
-            project = Project.open(self._config, environment)
+            project = self._open(environment)
             try:
                 await keep_watches(project)
             finally:
@@ -153,6 +181,12 @@ class Work:
             self._failures[environment] = self._failures.get(environment, 0) + 1
             write_log(self._folder, f"watching {environment} failed: {self._words(error)}")
             await asyncio.sleep(REST_S)
+
+    def _open(self, environment: str) -> Project:
+        """The project as its file describes it now; a state that was taken away stays away."""
+        project = Project.open(self._config, environment)
+        project.makes_state = False
+        return project
 
     def _words(self, error: Exception) -> str:
         """An error in its words; a fault of ours leaves its trace in the log as well."""

@@ -113,10 +113,15 @@ class Session:
         """Answer a `--dry-run`: what would be done, and to what; nothing was done."""
         self.say({"dry_run": True, "would": act, **document}, lambda: f"would {act}")
 
-    def tell(self, text: RenderableType) -> None:
-        """Say what is going on, on stderr, unless quiet."""
+    def tell(self, text: RenderableType, *, whole: bool = False) -> None:
+        """Say what is going on, on stderr, unless quiet.
+
+        Args:
+            text: what to say.
+            whole: its lines are not broken, however long: they are commands to be copied.
+        """
         if not self.quiet:
-            self.err.print(text)
+            self.err.print(text, soft_wrap=whole)
 
     def confirm(self, name: str, given: str | None, question: str) -> None:
         """Require the environment's name: by `--confirm`, or typed by a person.

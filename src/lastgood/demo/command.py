@@ -46,7 +46,7 @@ def demo(
 
     if stop is not None:
         take_down(stop.resolve())
-        session.tell(f"{stop} is taken down")
+        session.tell(f"{stop} is taken down", whole=True)
         return ExitCode.GOOD
     if method not in POSSIBLE:
         raise RefusedError(
@@ -136,5 +136,6 @@ def _say_what_to_try(session: Session, production: Production, project: Project)
             "  lastgood releases list\n"
             "  lastgood undo --reason 'look again' --dry-run\n"
             f"when done: lastgood demo --stop {root}"
-        )
+        ),
+        whole=True,
     )

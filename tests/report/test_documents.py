@@ -61,16 +61,20 @@ def test_a_run_that_was_not_begun_has_all_its_keys() -> None:
     (step,) = document["steps"]
     assert step == {
         "id": "precheck", "name": "Look", "outcome": "waiting", "attempts": 0, "seconds": None,
+        "error": None, "mend": None,
     }  # fmt: skip
 
 
 def test_a_steps_attempts_and_outcome_are_told() -> None:
     record = StepRecord(
         run="run-1", step="precheck", state=StepState.FAILED, attempt=2,
-        outcome=StepOutcome(state=StepState.FAILED, code="child-failed"),
+        outcome=StepOutcome(
+            state=StepState.FAILED, code="child-failed", error="it ended with 1", mend="look at it"
+        ),
     )  # fmt: skip
     (step,) = run_document(a_run(Outcome.FAILED), (record,), None, None)["steps"]
     assert (step["outcome"], step["attempts"]) == ("failed", 2)
+    assert (step["error"], step["mend"]) == ("it ended with 1", "look at it")
 
 
 def test_an_error_has_its_four_keys_and_no_other() -> None:

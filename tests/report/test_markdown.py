@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
+
 from lastgood.model.event import Event
 from lastgood.model.plan import CommitLine, Move, Plan, PlanKind, Step, plan_digest
 from lastgood.model.proof import Proof, ServiceProof
 from lastgood.model.report import Milestones, Report
-from lastgood.model.run import Outcome, Run, RunState
+from lastgood.model.run import Outcome, Run, RunState, StepOutcome, StepRecord, StepState
 from lastgood.model.verdict import Method
 from lastgood.report.markdown import markdown
 
 AT = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+CHANGES = ("hold:backend", "deploy:backend")
 HOSTILE = "a|b\n# Not a heading `code` <script> [x](http://evil) *bold*"
 
 
-def a_report(outcome: Outcome | None) -> Report:
+def a_report(outcome: Outcome | None, *done: str) -> Report:
     move = Move(
         service="backend", origin="b" * 40, target="a" * 40, method=Method.TREE, driver="git",
         dropped=(CommitLine(commit="c" * 40, subject=HOSTILE, author=HOSTILE, at=AT),),
@@ -47,13 +50,21 @@ def a_report(outcome: Outcome | None) -> Report:
         previous="0" * 64, hash="f" * 64,
     )  # fmt: skip
     return Report(
-        made_at=AT, project="shop", environment="production", run=run, steps=(),
+        made_at=AT, project="shop", environment="production", run=run,
+        steps=tuple(map(a_record, done)),
         milestones=Milestones(), timeline=(event,), verdict=None, stability=None,
     )  # fmt: skip
 
 
+def a_record(step: str, state: StepState = StepState.DONE) -> StepRecord:
+    return StepRecord(
+        run="run-1", step=step, state=state, attempt=1, started_at=AT,
+        outcome=StepOutcome(state=state),
+    )  # fmt: skip
+
+
 def test_outside_text_stays_text() -> None:
-    lines = markdown(a_report(Outcome.FAILED)).splitlines()
+    lines = markdown(a_report(Outcome.FAILED, *CHANGES)).splitlines()
     assert not [line for line in lines if line.startswith("# Not")]
     for line in lines:
         assert "](http" not in line.replace("\\](http", "")
@@ -63,13 +74,26 @@ def test_outside_text_stays_text() -> None:
 
 
 def test_a_failure_is_named() -> None:
-    told = markdown(a_report(Outcome.FAILED))
+    told = markdown(a_report(Outcome.FAILED, *CHANGES))
     assert "**Failed**" in told
     assert "Code: `wrong-version`." in told
     assert "Not proven at 2026-11-22 03:00:00" in told
     assert f"`{'b' * 12}` is held" in told
     assert "dropped with it" in told
     assert "stays applied: migration" in told
+
+
+def test_only_what_was_done_was_changed() -> None:
+    untouched = markdown(a_report(Outcome.REFUSED))
+    assert "## What was changed\n\nNothing.\n" in untouched
+    held = markdown(a_report(Outcome.FAILED, "hold:backend"))
+    assert f"`{'b' * 12}` is held" in held
+    assert f"to `{'a' * 12}` by tree" not in held
+    assert f"to `{'a' * 12}` by tree (git)\n" in markdown(a_report(Outcome.FAILED, *CHANGES))
+    halfway = msgspec.structs.replace(
+        a_report(Outcome.FAILED), steps=(a_record("deploy:backend", StepState.FAILED),)
+    )
+    assert f"to `{'a' * 12}` by tree (git): begun, not finished" in markdown(halfway)
 
 
 def test_a_run_that_is_not_over_says_what_to_do() -> None:

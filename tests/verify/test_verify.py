@@ -16,7 +16,7 @@ from lastgood.model.policy import Policy
 from lastgood.model.verdict import Method
 from lastgood.testing.nouns import START, at, commit, failing, health, share
 from lastgood.verify.look import ServiceLook
-from lastgood.verify.verify import FAILURES, prove, verify
+from lastgood.verify.verify import FAILURES, prove, together, verify
 from lastgood.verify.versions import same_version
 
 if TYPE_CHECKING:
@@ -156,6 +156,21 @@ def test_what_to_do_about_a_wrong_version_is_a_command_that_works_once_the_run_h
     assert "lastgood rollback" in problem.mend
     assert "lastgood check" in problem.mend
     assert "resume" not in problem.mend
+
+
+def test_looks_at_single_services_come_to_their_gravest_problem_and_prove_no_whole() -> None:
+    well = prove(MOVE, look(TARGET), {"api": health("api")}, at(1))
+    kept = prove(MOVE, look(TARGET, OLD), {"api": health("api")}, at(2))
+    assert together(()) is None
+    alone = together([well])
+    assert alone is not None
+    assert (alone.proven, alone.code) == (False, "unproven")
+    both = together([well, kept])
+    assert both is not None
+    assert (both.at, both.code) == (at(2), "wrong-version")
+    assert [service.proven for service in both.services] == [True, False]
+    assert [problem.what for problem in both.problems] == [p.what for p in kept.problems]
+    assert len(both.checks) == 1
 
 
 def test_one_service_of_two_is_not_enough() -> None:

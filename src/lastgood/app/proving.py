@@ -10,7 +10,7 @@ from lastgood.app.project import now
 from lastgood.errors import LastgoodError
 from lastgood.model.run import StepState
 from lastgood.verify.look import ServiceLook
-from lastgood.verify.verify import prove, verify
+from lastgood.verify.verify import prove, together, verify
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,9 +31,6 @@ class Prover:
 
     The checks' standings are shared by all steps of the run: a check that was shown to be healthy
     when its service was proven is only looked at again, not from the start.
-
-    Attributes:
-        newest: the newest look at the whole environment.
     """
 
     def __init__(self, project: Project, drivers: Drivers, run: Run) -> None:
@@ -41,7 +38,13 @@ class Prover:
         self._drivers = drivers
         self._run = run
         self._observer = observer(project, drivers)
-        self.newest: Proof | None = None
+        self._whole: Proof | None = None
+        self._services: dict[str, Proof] = {}
+
+    @property
+    def newest(self) -> Proof | None:
+        """The newest look at the whole; before it came to that, those at single services."""
+        return self._whole or together(tuple(self._services.values()))
 
     @property
     def cadence_s(self) -> float:
@@ -62,9 +65,11 @@ class Prover:
         looks = {m.service: await self._service(m, views[m.service]) for m in moves}
         healths = {n: h for n, h in self._observer.prober.healths().items() if n in checks}
         if step.service is not None:
-            return prove(moves[0], looks[step.service], healths, now())
+            alone = prove(moves[0], looks[step.service], healths, now())
+            self._services[step.service] = alone
+            return alone
         moved_at = self._moved_at()
-        proof = verify(
+        self._whole = verify(
             moves,
             looks,
             healths,
@@ -74,8 +79,7 @@ class Prover:
             policy=self._project.policy,
             now=now(),
         )
-        self.newest = proof
-        return proof
+        return self._whole
 
     async def _service(self, move: Move, view: ServiceView) -> ServiceLook:
         """What answers for a service, and what counts as its target."""

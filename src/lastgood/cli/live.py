@@ -136,7 +136,9 @@ def _changes(console: Console, snapshots: Iterable[Snapshot]) -> Iterator[Snapsh
             if told.get(record.step, StepState.WAITING) is not record.state:
                 told[record.step] = record.state
                 mark, _ = MARKS[record.state]
-                console.print(f"{mark} {names.get(record.step, record.step)}: {record.state}")
+                error = record.outcome.error if record.outcome else ""
+                line = f"{mark} {names.get(record.step, record.step)}: {record.state}"
+                console.print(f"{line}: {error}" if error else line)
         yield snapshot
 
 

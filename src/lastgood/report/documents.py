@@ -178,6 +178,8 @@ def run_document(
                 "outcome": records[step.id].state if step.id in records else StepState.WAITING,
                 "attempts": records[step.id].attempt if step.id in records else 0,
                 "seconds": records[step.id].seconds if step.id in records else None,
+                "error": _said(records.get(step.id), "error"),
+                "mend": _said(records.get(step.id), "mend"),
             }
             for step in run.plan.steps
         ],
@@ -188,6 +190,11 @@ def run_document(
         },
         "report": report,
     }
+
+
+def _said(record: StepRecord | None, part: str) -> str | None:
+    """What a step's outcome says of its failure; None without one."""
+    return getattr(record.outcome, part) or None if record and record.outcome else None
 
 
 def within_budget(run: Run) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lastgood.model.run import Outcome
+from lastgood.model.run import Outcome, StepState
 from lastgood.model.watch import WatchState
 from lastgood.report.documents import within_budget
 from lastgood.report.milestones import STAGES, durations
@@ -128,10 +128,17 @@ def _verdict(report: Report) -> Iterator[str]:
 def _changes(report: Report) -> Iterator[str]:
     yield "## What was changed"
     yield ""
+    begun = {record.step: record.state for record in report.steps if record.started_at}
+    if not any(step.startswith(("deploy:", "hold:", "unhold:")) for step in begun):
+        yield "Nothing."
     for move in report.run.plan.moves:
+        state = begun.get(f"deploy:{move.service}")
+        if state is None:
+            continue
+        halfway = "" if state is StepState.DONE else ": begun, not finished; see what runs"
         yield (
             f"- **{_text(move.service)}**: {_code(move.origin)} to {_code(move.target)} "
-            f"by {move.method.value} ({_text(move.driver)})"
+            f"by {move.method.value} ({_text(move.driver)}){halfway}"
         )
         yield from (
             f"  - dropped with it: {_code(line.commit)} {_text(line.subject)}"
@@ -139,7 +146,8 @@ def _changes(report: Report) -> Iterator[str]:
         )
         yield from (f"  - stays applied: migration `{_text(name)}`" for name in move.migrations)
     for service, commit in report.run.plan.holds.items():
-        yield f"- **{_text(service)}**: {_code(commit)} is held; all that is built on it too"
+        if begun.get(f"hold:{service}") is StepState.DONE:
+            yield f"- **{_text(service)}**: {_code(commit)} is held; all that is built on it too"
     yield ""
 
 

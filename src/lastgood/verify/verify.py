@@ -89,6 +89,22 @@ def verify(
     )
 
 
+def together(proofs: Sequence[Proof]) -> Proof | None:
+    """What looks at single services come to; None without any. Only the whole is ever proven."""
+    if not proofs:
+        return None
+    problems = tuple(problem for proof in proofs for problem in proof.problems)
+    code = outcome(problems)
+    return Proof(
+        at=max(proof.at for proof in proofs),
+        proven=False,
+        code=UNPROVEN if code == PROVEN else code,
+        services=tuple(service for proof in proofs for service in proof.services),
+        checks=tuple({check.name: check for proof in proofs for check in proof.checks}.values()),
+        problems=problems,
+    )
+
+
 def outcome(problems: Sequence[Problem]) -> str:
     """The gravest failure's code, or `proven` when nothing fails."""
     codes = {problem.code for problem in problems}

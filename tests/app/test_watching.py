@@ -40,7 +40,11 @@ def test_what_soaks_well_becomes_known_good_with_its_evidence(quick: Stack) -> N
     record(quick, GOOD)
     assert release(quick, GOOD)["state"] == "candidate"
 
-    quick.wait(lambda: release(quick, GOOD)["state"] == "known-good", "the promotion")
+    services = ("backend", "frontend")
+    quick.wait(
+        lambda: {release(quick, GOOD, of)["state"] for of in services} == {"known-good"},
+        "the promotions",
+    )
 
     evidence = release(quick, GOOD)["evidence"]
     assert (evidence["kind"], evidence["checks"]) == ("soak", ["backend"])
@@ -156,7 +160,7 @@ def test_a_regression_after_a_rollback_is_an_incident_again(stack: Stack) -> Non
     stack.good(GOOD)
     stack.deploy(BAD)
     path = Path(stack.rollback().json["report"])
-    former = stack.run("incident", "close", "--json").json["id"]
+    former = stack.run("incident", "resolve", "--json").json["id"]
 
     stack.fail(GOOD)
 

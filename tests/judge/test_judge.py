@@ -360,7 +360,8 @@ def test_a_blind_machine_says_so_beside_a_statement() -> None:
 
 def test_what_contradicts_a_statement_is_said_beside_it() -> None:
     verdict = decide(
-        Statement(affected=0.9), observation(health("api"), signal=share(0.0, 0.1), services=LIVE)
+        Statement(affected=0.9),
+        observation(health("api"), signal=share(0.0, 0.1, failed=0), services=LIVE),
     )
     text = " | ".join(verdict.reasons)
     assert "measured: 0 % of users affected (0 to 10 %, n = 200)" in text

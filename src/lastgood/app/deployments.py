@@ -10,7 +10,7 @@ from lastgood.app.releases import known_service, resolve
 from lastgood.app.submitting import wake
 from lastgood.config import config_hash
 from lastgood.errors import LastgoodError
-from lastgood.model.release import Standing
+from lastgood.model.release import GoodEvidence, Standing
 from lastgood.model.watch import WatchKind
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ def record_deployment(
         state.watches.supersede(project.name, WatchKind.SOAK, service)
         release = state.ledger.release(project.name, service, commit)
         soaks = release is not None and release.standing in {Standing.CANDIDATE, Standing.UNKNOWN}
+        if release is not None and release.standing is Standing.UNKNOWN:
+            waits = GoodEvidence(kind="deployment", at=at, by=by, reason="deployed; it soaks")
+            state.ledger.set_standing(project.name, service, commit, Standing.CANDIDATE, waits)
         if soaks:
             state.watches.add(
                 project.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lastgood.app.project import now, operator
+from lastgood.app.repositories import patiently
 from lastgood.errors import LastgoodError, RefusedError, StateError
 from lastgood.model.hold import Hold
 from lastgood.model.noun import from_json, to_json
@@ -87,7 +88,9 @@ class HoldKeeper:
         if repository is None:
             return ""
         try:
-            await _drop_ref(repository, hold_ref(name, service, commit), action)
+            await patiently(
+                repository, _drop_ref(repository, hold_ref(name, service, commit), action)
+            )
         except LastgoodError as error:
             return f"the repository still shows the hold: {error}"
         return ""
@@ -122,8 +125,7 @@ class HoldKeeper:
             return ""
         name = hold_ref(self._project.name, service, hold.commit)
         try:
-            present = await _object_of(repository, name)
-            await repository.write_ref(name, to_json(hold), present, action)
+            await patiently(repository, _put_ref(repository, name, to_json(hold), action))
         except LastgoodError as error:
             return f"the hold is not in the repository: {error}"
         return ""
@@ -142,7 +144,7 @@ async def known_holds(
     refs_read = False
     for repository in repositories:
         try:
-            published = await holds_in_refs(repository, project.name)
+            published = await patiently(repository, holds_in_refs(repository, project.name))
         except LastgoodError as error:
             troubles.append(error)
         else:
@@ -181,6 +183,10 @@ async def holds_in_refs(repository: Repository, environment: str) -> Sequence[Ho
 async def _object_of(repository: Repository, name: str) -> str | None:
     refs = await repository.read_refs(name)
     return next((ref.object for ref in refs.values()), None)
+
+
+async def _put_ref(repository: Repository, name: str, text: str, action: Action | None) -> None:
+    await repository.write_ref(name, text, await _object_of(repository, name), action)
 
 
 async def _drop_ref(repository: Repository, name: str, action: Action | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lastgood.app.approved import refuse_changed
-from lastgood.app.lockrefs import free_lock_refs
+from lastgood.app.lockrefs import free_lock_refs, lock_ref_holder
 from lastgood.app.project import now, operator
 from lastgood.app.submitting import wake
 from lastgood.engine.direct.engine import end_children
@@ -73,41 +73,49 @@ def cancel(project: Project, run_id: str | None) -> Run:
     return stopped
 
 
-def holder(project: Project) -> str:
-    """The run that holds the environment's lock.
+async def holder(project: Project) -> str:
+    """The run that holds the environment's lock, here or, by its ref, on another machine.
 
     Raises:
         RefusedError: nobody holds it (`not-locked`).
     """
     lock = project.state.locks.get(project.name)
-    if lock.run is None:
+    if lock.run is not None:
+        return lock.run
+    async with project.drivers() as drivers:
+        run = await lock_ref_holder(project, drivers)
+    if run is None:
         raise RefusedError(
             f"nobody holds the lock of {project.name}",
             mend="see: lastgood status",
             code="not-locked",
         )
-    return lock.run
+    return run
 
 
 async def unlock(project: Project, reason: str) -> str:
     """Take the lock away from whoever holds it; gives the run that held it.
 
-    The epoch grows, so that nothing of that run does anything any more; what it started is ended
-    before the lock counts as free.
+    The epoch grows, so that nothing of that run does anything any more; what it started here is
+    ended before the lock counts as free. A run of another machine is not reached: that it is dead
+    is what the person says by this command.
 
     Raises:
         RefusedError: nobody holds the lock (`not-locked`).
     """
-    state, run = project.state, holder(project)
+    state, run = project.state, await holder(project)
+    ours = state.locks.get(project.name).run == run
     with state.transaction():
-        state.locks.break_lock(project.name, now())
-        state.journal.end_run(run, outcome=Outcome.CANCELLED, code="unlocked", at=now())
+        if ours:
+            state.locks.break_lock(project.name, now())
+            state.journal.end_run(run, outcome=Outcome.CANCELLED, code="unlocked", at=now())
         state.events.append(
             "lock.broken", operator(), f"the lock was taken from {run}: {reason}",
             at=now(), environment=project.name, run=run,
         )  # fmt: skip
-    depose(state.folder)  # the runner may be stopped or stuck, and the next run needs one
-    await end_children(state, run, project.masker)
+    if ours:
+        depose(state.folder)  # the runner may be stopped or stuck, and the next run needs one
+        await end_children(state, run, project.masker)
     async with project.drivers() as drivers:
         await free_lock_refs(project, drivers, run)
     return run

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lastgood.app.repositories import patiently
 from lastgood.errors import LastgoodError, RefusedError
 from lastgood.model.noun import Noun, from_json, to_json
 from lastgood.model.run import RunState
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from lastgood.app.project import Project
     from lastgood.app.wiring import Drivers
     from lastgood.model.run import Run
+    from lastgood.ports.repository import Ref, Repository
 
 
 class LockRef(Noun, frozen=True, kw_only=True):
@@ -37,10 +39,11 @@ async def take_lock_refs(project: Project, drivers: Drivers, run: Run) -> list[s
     warnings = []
     for service, repository in drivers.distinct_repositories():
         try:
-            present = (await repository.read_refs(name)).get(name)
+            present = await _present(repository, name)
             if present is not None and not _is_ours(project, present.text, run.id):
                 raise _locked(project, service, present.text)
-            await repository.write_ref(name, to_json(ours), present.object if present else None)
+            written = repository.write_ref(name, to_json(ours), present.object if present else None)
+            await patiently(repository, written)
         except RefusedError:
             raise
         except LastgoodError as error:
@@ -54,12 +57,30 @@ async def free_lock_refs(project: Project, drivers: Drivers, run_id: str) -> lis
     warnings = []
     for service, repository in drivers.distinct_repositories():
         try:
-            present = (await repository.read_refs(name)).get(name)
+            present = await _present(repository, name)
             if present is not None and _read(present.text).run == run_id:
-                await repository.delete_ref(name, present.object)
+                await patiently(repository, repository.delete_ref(name, present.object))
         except LastgoodError as error:
             warnings.append(f"the lock is still in the repository of {service}: {error}")
     return warnings
+
+
+async def lock_ref_holder(project: Project, drivers: Drivers) -> str | None:
+    """The run that holds the lock in one of the repositories, whichever machine's it is.
+
+    Raises:
+        RemoteError: a repository cannot be read.
+    """
+    name = f"{project.name}/lock"
+    for _, repository in drivers.distinct_repositories():
+        present = await _present(repository, name)
+        if present is not None:
+            return _read(present.text).run
+    return None
+
+
+async def _present(repository: Repository, name: str) -> Ref | None:
+    return (await patiently(repository, repository.read_refs(name))).get(name)
 
 
 def _is_ours(project: Project, text: str, run_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -69,10 +70,12 @@ async def plan(
     if undone is not None:
         origins = {m.service: m.origin for m in undone.moves if m.origin is not None}
         wanted = msgspec.structs.replace(wanted, targets=origins)
-    facts = [
-        await _facts(project, drivers, wanted, observation.services[service], holds)
-        for service in project.environment.services
-    ]
+    facts = await asyncio.gather(
+        *(
+            _facts(project, drivers, wanted, observation.services[service], holds)
+            for service in project.environment.services
+        )
+    )
     past = [
         PastStep(
             kind=d.kind, seconds=d.seconds, service=d.service,
@@ -203,7 +206,7 @@ async def _built_on_held(
             continue  # its tree is known: what a rollback made
         for commit in held:
             try:
-                built_on = await patiently(repository.descends(release.commit, commit))
+                built_on = await patiently(repository, repository.descends(release.commit, commit))
             except RefusedError:
                 built_on = False  # one of them is not in the repository
             except RemoteError:

@@ -12,6 +12,7 @@ from lastgood.errors import RefusedError
 from lastgood.model.noun import to_json
 from lastgood.model.plan import PlanKind, plan_digest
 from lastgood.model.run import Outcome, Run, RunState
+from lastgood.model.verdict import Decision
 from lastgood.store.journal import new_run_id
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def submit(
     run_id = new_run_id(at)
     with state.transaction():
         lease = _lock(state, project.name, run_id, at, take_over)
-        incident = _incident(state, project.name, plan, verdict, at)
+        incident = _incident(state, project.name, plan, verdict, at, commanded_at)
         run = Run(
             id=run_id,
             environment=project.name,
@@ -120,7 +121,12 @@ def _lock(state: State, environment: str, run: str, at: datetime, take_over: str
 
 
 def _incident(
-    state: State, environment: str, plan: Plan, verdict: Verdict | None, at: datetime
+    state: State,
+    environment: str,
+    plan: Plan,
+    verdict: Verdict | None,
+    at: datetime,
+    commanded_at: datetime,
 ) -> str | None:
     """The open incident, or a new one; an undo belongs to the one it undoes."""
     current = state.incidents.current(environment)
@@ -128,14 +134,16 @@ def _incident(
         return current.id
     if plan.kind is PlanKind.UNDO:
         return None
-    title = verdict.reasons[0] if verdict and verdict.reasons else plan.reason or "rollback"
+    # Somebody who orders a rollback against the judge's advice knows more than its reasons say.
+    advised = verdict if verdict and verdict.decision is Decision.ROLLBACK else None
+    title = plan.reason or (advised.reasons[0] if advised and advised.reasons else "rollback")
     opened = state.incidents.open(
         environment,
         title,
         operator(),
         at,
-        impact_start=verdict.impact_start if verdict else None,
-        detected_at=verdict.at if verdict else at,
+        impact_start=advised.impact_start if advised else None,
+        detected_at=min(at, commanded_at),
     )
     state.events.append(
         "incident.opened", operator(), title,

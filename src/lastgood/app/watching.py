@@ -147,11 +147,11 @@ async def _regress(
 
 
 def _reopen(project: Project, watch: Watch) -> None:
-    """A regression after a rollback is an incident, whether the former one was closed or not."""
+    """A regression after a rollback is an incident, whether the former one was resolved or not."""
     if project.state.incidents.current(project.name) is not None:
         return
     run = project.state.journal.run(watch.subject)
-    former = f" ({run.incident} was closed too early)" if run.incident else ""
+    former = f" ({run.incident} was resolved too early)" if run.incident else ""
     title = f"regressed after {run.id}: {watch.note}{former}"
     with project.state.transaction():
         opened = project.state.incidents.open(

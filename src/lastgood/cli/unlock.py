@@ -24,7 +24,7 @@ def unlock(
     from lastgood.app.interrupting import unlock as free  # noqa: PLC0415 - likewise
 
     if dry_run:
-        held = holder(session.project)
+        held = asyncio.run(holder(session.project))
         session.would(f"take the lock from {held}", {"run": held})
         return
     freed = asyncio.run(free(session.project, reason))

@@ -25,7 +25,8 @@ class GoodEvidence(Noun, frozen=True, kw_only=True):
     """Why a release's standing is what it is.
 
     Attributes:
-        kind: `soak` (health checks held), `mark` (a named person said so), `rollback`.
+        kind: `soak` (health checks held), `mark` (a named person said so), `rollback`,
+            `deployment` (it soaks, which shows nothing yet).
         at: when the standing was given.
         by: who or what gave it.
         reason: in words.

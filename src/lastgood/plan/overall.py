@@ -60,7 +60,7 @@ def of_the_whole(
             Problem(
                 code="this-machine-only",
                 what="the lock covers this machine only",
-                mend="use PostgreSQL state when several machines may act",
+                mend="give the services a `repository`: machines see each other's lock in its refs",
             )
         )
     return found

@@ -422,6 +422,11 @@ STARTS = {
         observation(failing("old", since=-5000), SICK, services=LIVE),
         at(-4),
     ),
+    "the first failure that the share counts": (
+        Statement(),
+        observation(signal=share(0.6, 0.9, failed_since=-0.3), services=LIVE),
+        at(-0.3),
+    ),
     "the window of the share": (
         Statement(),
         observation(signal=share(0.6, 0.9), services=LIVE),

@@ -145,7 +145,7 @@ def impact_start(case: Case, likely: Sequence[Cause]) -> datetime | None:
         since = [at for at in since if at >= min(deployed) - RECORD_LAG] or since
     share = case.share
     if not since and share is not None and share.failed:
-        since = [share.since or share.at]
+        since = [share.failed_since or share.since or share.at]
     lasted = case.statement.outage_s
     if lasted is not None and lasted <= (case.now - BEGINNING).total_seconds():
         since.append(case.now - timedelta(seconds=lasted))

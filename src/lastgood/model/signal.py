@@ -22,6 +22,7 @@ class Signal(Noun, frozen=True, kw_only=True):
         failed: how many of them were affected.
         source: where it was read.
         since: start of the window.
+        failed_since: the first failure in the window; None without one, or where it is not known.
         at: end of the window: the newest entry, not the time of reading.
         age_s: how old the newest entry was when it was read; None without entries.
         error: why there is no value.
@@ -31,6 +32,7 @@ class Signal(Noun, frozen=True, kw_only=True):
     source: str
     at: datetime
     since: datetime | None = None
+    failed_since: datetime | None = None
     value: float | None = None
     low: float | None = None
     high: float | None = None

@@ -111,6 +111,7 @@ def share(
     minutes: float = 0,
     age_s: float | None = 1.0,
     since: float | None = None,
+    failed_since: float | None = None,
     name: str = USERS_AFFECTED,
 ) -> Signal:
     """A measured share of users affected, by its interval, over the minute before `minutes`."""
@@ -119,6 +120,7 @@ def share(
         source="access.json",
         at=at(minutes),
         since=at(minutes - 1 if since is None else since),
+        failed_since=None if failed_since is None else at(failed_since),
         value=failed / n if n else None,
         low=low,
         high=high,

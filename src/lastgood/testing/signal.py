@@ -78,6 +78,8 @@ async def signal_conforms(make: Callable[[], SignalSource]) -> Signal:
             in_order = 0 <= signal.low <= signal.value <= signal.high <= 1
             _demand(in_order, "the interval holds the value")
         _demand(signal.age_s is None or signal.age_s >= 0, "an age is not below nothing")
+        within = signal.failed_since is None or (signal.since or signal.at) <= signal.failed_since
+        _demand(within, "the first failure lies in the window")
         _demand((signal.error or "").isprintable(), "an error is one harmless line")
     await source.close()
     await source.close()

@@ -81,6 +81,7 @@ async def test_users_are_counted_once_whatever_they_retried(log: Path) -> None:
     assert signal.age_s == pytest.approx(7)
     assert signal.at == NOW - timedelta(seconds=7)
     assert signal.since == NOW - timedelta(seconds=60)
+    assert signal.failed_since == NOW - timedelta(seconds=30)
     assert signal.name == "users_affected"
     assert str(log) in signal.source
 

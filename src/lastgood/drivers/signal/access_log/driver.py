@@ -36,6 +36,7 @@ class Count:
         nameless: requests in the window that name no user.
         oldest: time of the oldest line that was looked at.
         newest: time of a user's newest request, also before the window.
+        failed_since: time of the first request in the window that failed a user.
         unreadable: lines that are no entries.
         whole: whether the window was read to its beginning.
     """
@@ -46,6 +47,7 @@ class Count:
     unreadable: int = 0
     oldest: float | None = None
     newest: float | None = None
+    failed_since: float | None = None
     whole: bool = True
 
 
@@ -131,6 +133,8 @@ class AccessLog:
         count.users.add(entry.user)
         if entry.failed:
             count.failed.add(entry.user)
+            before = count.failed_since
+            count.failed_since = entry.at if before is None else min(before, entry.at)
 
     def _signal(self, now: datetime, begin: float, count: Count) -> Signal:
         if not count.users:
@@ -144,6 +148,7 @@ class AccessLog:
             source=self._source,
             at=_when(min(count.newest or begin, now.timestamp())),
             since=_when(since),
+            failed_since=None if count.failed_since is None else _when(count.failed_since),
             value=failed / n,
             low=low,
             high=high,

@@ -151,7 +151,7 @@ def said(request: PlanRequest, facts: ServiceFacts, route: Route) -> list[Proble
         found.append(
             Problem(
                 code="commits-dropped",
-                what=f"{len(route.dropped)} commits of {name} go with it",
+                what=f"later commits of {name} that go with it: {len(route.dropped)}",
                 mend="bring the good ones back on top once it is stable",
             )
         )
@@ -159,8 +159,8 @@ def said(request: PlanRequest, facts: ServiceFacts, route: Route) -> list[Proble
         found.append(
             Problem(
                 code="migrations-stay",
-                what=f"{len(route.migrations)} migrations of {name} lie between and stay applied "
-                f"while {goal} runs: {', '.join(route.migrations)}",
+                what=f"migrations of {name} lie between and stay applied while {goal} runs: "
+                f"{', '.join(route.migrations)}",
                 mend="make sure that the older code works with the newer schema",
             )
         )

@@ -86,6 +86,18 @@ def test_users_who_fail_prevent_it_however_healthy_the_checks_are(quick: Stack) 
     assert "the soak of backend regressed: users_affected is 90% of 100" in quick.remembered()
 
 
+def test_while_too_many_users_may_fail_it_waits(quick: Stack) -> None:
+    _with_users(quick, failed=4, all_=10)  # that half of them fail is not excluded by so few
+    quick.deploy(GOOD)
+    record(quick, GOOD, "backend")
+    quick.wait(lambda: (_watch(quick)["last_sample_at"] or "") > _watch(quick)["until"], "its time")
+    assert release(quick, GOOD)["state"] == "candidate"
+    assert "soak.regressed" not in quick.remembered()
+
+    (quick.place / "access.log").write_text("")
+    quick.wait(lambda: release(quick, GOOD)["state"] == "known-good", "the promotion")
+
+
 def test_an_open_incident_prevents_it(quick: Stack) -> None:
     assert quick.run("incident", "open", "users complain").code == 0
     quick.deploy(BAD)

@@ -88,12 +88,16 @@ async def _promote(
 ) -> None:
     """The release soaked well: it is known good, and here is why.
 
-    Checks are not all that is seen, however healthy they are: see `_speaks_against`.
+    Checks are not all that is seen, however healthy they are: see `_speaks_against`. What the
+    users leave open is waited for.
     """
     why = _speaks_against(project, observation)
     if why is not None:
         against = msgspec.structs.replace(watch, note=why)
         await _regress(project, drivers, against, observation)
+        return
+    if await _may_be_over(project, drivers, watch):
+        project.state.watches.update(msgspec.structs.replace(watch, state=WatchState.PENDING))
         return
     service = str(watch.service)
     belongs = observation.check_services.items()
@@ -131,6 +135,20 @@ def _speaks_against(project: Project, observation: Observation) -> str | None:
         return f"{share.name} is {share.value or 0.0:.0%} of {share.n}"
     verdict = judge(project, observation, Statement(by="lastgood"))
     return f"verdict {verdict.decision}" if verdict.decision in SPEAKS_AGAINST else None
+
+
+async def _may_be_over(project: Project, drivers: Drivers, watch: Watch) -> bool:
+    """Whether users fail since the soak began, and it is not shown that few enough do.
+
+    A soak may be shorter than the time in which a share becomes certain: what is not known to be
+    bad is not known to be good.
+    """
+    source = drivers.signals.get(USERS_AFFECTED)
+    if source is None:
+        return False
+    share = await source.read(now(), watch.since)
+    over = project.policy.rollback_over_share
+    return share.failed > 0 and share.high is not None and share.high > over
 
 
 async def _regress(

@@ -47,6 +47,13 @@ def test_it_outlives_its_command_ends_when_idle_and_is_started_again(workshop: W
     assert workshop.effects == [GOOD, OTHER]
 
 
+def test_one_that_was_started_early_is_gone_soon_after_its_work(workshop: Workshop) -> None:
+    prepared = workshop.prepare()
+    wake(workshop.project, linger_s=3600)
+    assert workshop.end(workshop.submit(prepared)).run.outcome is Outcome.RECOVERED
+    workshop.wait_until_idle()
+
+
 def test_of_eight_rollbacks_at_once_one_wins_and_the_others_hear_whose_turn_it_is(
     workshop: Workshop,
 ) -> None:

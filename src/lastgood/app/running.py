@@ -34,6 +34,9 @@ CONTINUE_WITHIN = timedelta(minutes=15)
 """A run that nobody worked on for longer is not continued by itself: the world moved on, and a
 person says `lastgood resume`."""
 
+WAIT_FOR_MORE_S = 1.0
+"""How long a runner that had something to do waits for more before it ends."""
+
 REST_S = 5.0
 """How long the watching of an environment rests after a failure."""
 
@@ -67,8 +70,8 @@ class Work:
         """Work until there was nothing to do for a while, or until deposed.
 
         Args:
-            linger_s: how long to wait for rows when there are none: a command that is about to
-                commit one starts its runner early, so that it is ready.
+            linger_s: how long to wait for the first rows: a command that is about to commit one
+                starts its runner early, so that it is ready.
         """
         loop = asyncio.get_running_loop()
         idle_since = loop.time()
@@ -76,6 +79,7 @@ class Work:
             self._begin()
             if self._busy:
                 idle_since = loop.time()
+                linger_s = min(linger_s, WAIT_FOR_MORE_S)  # what it was started early for came
             elif loop.time() - idle_since > linger_s and self._end():
                 return
             await asyncio.sleep(CADENCE_S)

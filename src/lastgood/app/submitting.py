@@ -96,8 +96,8 @@ def wake(project: Project, *, linger_s: float = 1.0) -> bool:
 
     Args:
         project: whose state it serves.
-        linger_s: how long it waits for rows: a command that is about to commit one starts the
-            runner early, so that both load at the same time.
+        linger_s: how long it waits for the first rows: a command that is about to commit one
+            starts the runner early, so that both load at the same time.
     """
     state = project.state  # the folder is there, and private, from here on
     command = [

@@ -78,6 +78,15 @@ CASES = {
     "the share's window reaches back over the deployment": Case(
         bad_share(-0.2), ROLLBACK, ROLLBACK
     ),
+    "a long window that begins before the deployment acquits nobody": Case(
+        observation(
+            health("api"),
+            signal=share(0.6, 0.9, since=-20),
+            services={"backend": ("b", -5.0)},
+        ),
+        ROLLBACK,
+        ROLLBACK,
+    ),
     "the share of a release that ran well for long": Case(bad_share(-361.1), MONITOR, ROLLBACK),
     "an attempted fix does not acquit the bad release": Case(
         down(-29, live="c", live_since=-5),
@@ -94,6 +103,17 @@ CASES = {
         MONITOR,
         MONITOR,
         (GOOD, release("b", Standing.UNKNOWN, minutes=-30)),
+    ),
+    "what a rollback put live is no suspect": Case(
+        down(-29, live="c", live_since=-5),
+        MONITOR,
+        ROLLBACK,
+        (
+            GOOD,
+            release("b", Standing.BAD, minutes=-500),
+            release("d", Standing.CANDIDATE, minutes=-30, same_tree_as="a"),
+            release("c", Standing.CANDIDATE, minutes=-5),
+        ),
     ),
     "what was deployed before the known good one is no suspect": Case(
         down(-29, live="c", live_since=-5),

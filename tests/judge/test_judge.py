@@ -427,6 +427,11 @@ STARTS = {
         observation(signal=share(0.6, 0.9, failed_since=-0.3), services=LIVE),
         at(-0.3),
     ),
+    "what showed while the release was still being deployed": (
+        Statement(),
+        observation(failing("old", since=-5000), failing("api", since=-12), services=LIVE),
+        at(-12),
+    ),
     "the window of the share": (
         Statement(),
         observation(signal=share(0.6, 0.9), services=LIVE),

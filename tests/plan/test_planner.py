@@ -134,6 +134,11 @@ CASES = {
     "but what soaked since it was held": Case(
         "b", facts=service(built_on_held=(commit("b"),)), holds=(hold("d", minutes=-41),)
     ),
+    "but not what soaked before another was held": Case(
+        "a",
+        facts=service(built_on_held=(commit("b"),)),
+        holds=(hold("d", minutes=-41), hold("e", minutes=-39)),
+    ),
     "but not what soaks yet": Case(
         refusal="target-held",
         request=to("c"),
@@ -539,6 +544,12 @@ def test_an_undo_goes_back_to_what_was_replaced_and_lifts_its_hold() -> None:
 
 def test_an_undo_without_a_hold_lifts_none() -> None:
     made = plan(UNDO, service("b"), holds=(hold("a"),), undone=plan())
+    assert [s.kind for s in made.steps] == ["precheck", "deploy", "prove", "verify"]
+
+
+def test_a_drop_of_what_is_held_lifts_no_hold() -> None:
+    facts = service(releases=(), routes=(route("c", Method.DROP, drop=commit("d")),))
+    made = plan(DROP, facts, holds=(hold("c"),))
     assert [s.kind for s in made.steps] == ["precheck", "deploy", "prove", "verify"]
 
 

@@ -74,7 +74,9 @@ def test_a_regressed_soak_is_rolled_back_where_the_policy_says_so(quick: Stack) 
     quick.fail(BAD)
     record(quick, BAD)
     quick.wait(lambda: quick.live() == quick.live("frontend") == GOOD, "the rollback")
+    _log_users(quick, failed=0, all_=10)  # now they are served again, which the proof waits for
     quick.wait(lambda: release(quick, BAD)["state"] == "bad", "its end")
+    assert "rollback recovered in" in quick.remembered()
 
 
 def test_users_who_fail_prevent_it_however_healthy_the_checks_are(quick: Stack) -> None:
@@ -189,14 +191,8 @@ def _watch(stack: Stack) -> dict[str, Any]:
 
 
 def _with_users(stack: Stack, *, failed: int, all_: int) -> None:
-    """An access log in which so many users fail, until long after the test."""
-    log = stack.place / "access.log"
-    lines = []
-    for user in range(all_ * 10):
-        status = 500 if user < failed * 10 else 200
-        line = {"ts": time.time() + 2, "status": status, "user": f"user-{user}"}
-        lines.append(json.dumps(line))
-    log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    """The share of users affected is measured, and so many of them fail."""
+    log = _log_users(stack, failed=failed, all_=all_)
     stack.environment["signals"] = {
         "users_affected": {
             "driver": "access-log",
@@ -206,3 +202,15 @@ def _with_users(stack: Stack, *, failed: int, all_: int) -> None:
         }
     }
     stack.configure()
+
+
+def _log_users(stack: Stack, *, failed: int, all_: int) -> Path:
+    """An access log with one request of each user, made a moment from now."""
+    lines = []
+    for user in range(all_ * 10):
+        status = 500 if user < failed * 10 else 200
+        line = {"ts": time.time() + 2, "status": status, "user": f"user-{user}"}
+        lines.append(json.dumps(line))
+    log, new = stack.place / "access.log", stack.place / "access.new"
+    new.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return new.replace(log)

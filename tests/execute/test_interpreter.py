@@ -329,3 +329,13 @@ async def test_who_lost_the_run_or_its_memory_says_nothing(kind: type[StepError]
     with pytest.raises(kind):
         await perform(step, 1, world, world, FakeAction())
     assert world.recorded == {}
+
+
+@pytest.mark.parametrize("state", [StepState.DONE, StepState.FAILED, StepState.CANCELLED])
+async def test_what_came_to_an_end_before_a_crash_is_not_even_looked_at(state: StepState) -> None:
+    """A step whose world cannot tell, as a failed one, would be done once more."""
+    ended = StepOutcome(state=state)
+    world = World(recorded={"s": ended})
+    step = Step(id="s", kind="set", name="s")
+    assert await perform(step, 1, world, world, FakeAction()) == ended
+    assert (world.points, world.effects) == (0, [])

@@ -25,12 +25,9 @@ PATIENCE_MARGIN = 0.9
 class ProveHandler:
     """Looks again and again until the proof stands or the step's time is nearly over."""
 
-    def __init__(
-        self, look: Look, *, cadence_s: float = 0.25, clock: Callable[[], float] | None = None
-    ) -> None:
+    def __init__(self, look: Look, *, cadence_s: float) -> None:
         self._look = look
         self._cadence_s = cadence_s
-        self._clock = clock or (lambda: asyncio.get_running_loop().time())
 
     async def inspect(self, step: Step) -> StepOutcome | None:
         """Proof is never taken as given: it is looked for each time."""
@@ -47,9 +44,10 @@ class ProveHandler:
         Raises:
             StepError: it is not proven; the code is the proof's, the text names what answered.
         """
-        deadline = self._clock() + step.timeout_s * PATIENCE_MARGIN
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + step.timeout_s * PATIENCE_MARGIN
         proof = await self._look(step)
-        while not proof.proven and proof.code != "unproven" and self._clock() < deadline:
+        while not proof.proven and proof.code != "unproven" and clock() < deadline:
             action.note("; ".join(problem.what for problem in proof.problems) or "looking")
             await asyncio.sleep(self._cadence_s)
             proof = await self._look(step)

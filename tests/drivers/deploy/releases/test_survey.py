@@ -83,6 +83,7 @@ async def test_a_release_behind_a_symlink_is_refused(
     (folder / "releases").symlink_to(tmp_path / "moved")
     assert await codes(deployer()) == {"outside-path"}
     assert await deployer().current() is None
+    assert await deployer().found() == []
 
 
 @pytest.mark.parametrize(

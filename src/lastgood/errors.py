@@ -3,16 +3,16 @@
 LastgoodError                 failed                                     1
 ├── UsageError                the command line makes no sense            2
 ├── ConfigError               lastgood.yaml has faults                   2
-├── UnhealthyError            a check or the readiness failed            3
 ├── NotAllowedError           a wrong or missing --confirm               4
 ├── RefusedError              a precondition does not hold; nothing done 5
-├── InsufficientEvidenceError the judge cannot tell                      7
 ├── InterruptedByPersonError  Ctrl-C; what was started goes on           130
 ├── StepError                 a step of a run failed                     1
 │   └── StaleLeaseError       the lock was taken over: nothing more runs 1
 ├── ChildError                a child process failed, hung or was killed 1
 ├── RemoteError               another machine failed or did not answer   1
 └── StateError                the state cannot be read or written        1
+
+Unhealthy (3), over the budget (6) and too little evidence (7) are answers, not errors.
 """
 
 from __future__ import annotations
@@ -91,13 +91,6 @@ class ConfigError(LastgoodError):
     exit_code = ExitCode.USAGE
 
 
-class UnhealthyError(LastgoodError):
-    """A check, the doctor or the readiness says no."""
-
-    code = "unhealthy"
-    exit_code = ExitCode.UNHEALTHY
-
-
 class NotAllowedError(LastgoodError):
     """The caller may not do this, or did not confirm it."""
 
@@ -110,13 +103,6 @@ class RefusedError(LastgoodError):
 
     code = "refused"
     exit_code = ExitCode.REFUSED
-
-
-class InsufficientEvidenceError(LastgoodError):
-    """There is too little evidence for a verdict."""
-
-    code = "insufficient-evidence"
-    exit_code = ExitCode.INSUFFICIENT_EVIDENCE
 
 
 class InterruptedByPersonError(LastgoodError):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lastgood.model.check import CheckResult, Health, HealthState, Thresholds
+from lastgood.model.check import HealthState, Thresholds
 from lastgood.observe.connectivity import Connectivity
 from lastgood.observe.prober import Prober
 from lastgood.observe.watched import WatchedCheck
@@ -52,23 +52,6 @@ async def test_looks_never_pile_up() -> None:
     assert slow.most_running == 1
 
 
-async def test_in_a_hurry_sleeping_slots_wake_at_once() -> None:
-    check = ScriptedCheck()
-    prober = Prober([watched(check, every_s=3600, hurried_s=0.01)])
-    running = asyncio.create_task(prober.run())
-    await asyncio.sleep(0.05)
-    assert check.asked == []
-    prober.hurry(on=True)
-    prober.hurry(on=True)
-    await until(lambda: len(check.asked) >= 3)
-    prober.hurry(on=False)
-    await asyncio.sleep(0.05)
-    seen = len(check.asked)
-    await asyncio.sleep(0.1)
-    assert len(check.asked) == seen
-    await stop(running)
-
-
 async def test_a_broken_driver_is_a_bad_result_and_stops_nothing() -> None:
     broken, fine = ScriptedCheck(name="broken", breaks=True), ScriptedCheck(name="fine")
     prober = Prober([watched(broken), watched(fine)])
@@ -84,25 +67,6 @@ async def test_a_driver_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyP
     prober = Prober([watched(ScriptedCheck(takes_s=3600), timeout_s=0.05)])
     (result,) = await prober.once()
     assert result.error == "the check's driver did not end in time"
-
-
-async def test_results_come_one_by_one_and_listeners_hear_them() -> None:
-    prober = Prober([watched(ScriptedCheck(name="a")), watched(ScriptedCheck(name="b", ok=False))])
-    heard: list[tuple[CheckResult, Health]] = []
-    prober.listen(lambda result, health: heard.append((result, health)))
-    seen: list[CheckResult] = []
-    results = prober.results()
-    async for result in results:
-        seen.append(result)
-        if len(seen) >= 10:
-            break
-    await results.aclose()
-    assert {result.name for result in seen} == {"a", "b"}
-    assert [result for result, _ in heard][: len(seen)] == seen
-    assert heard[-1][1].name == heard[-1][0].name
-    quiet = len(heard)
-    await asyncio.sleep(0.05)
-    assert len(heard) == quiet
 
 
 async def test_once_looks_at_all_side_by_side_or_at_the_named_ones() -> None:
@@ -124,17 +88,6 @@ async def test_failures_without_any_connectivity_are_our_own() -> None:
     assert [result.own_fault for result in results] == [True, False]
     assert prober.healths()["bad"].state is HealthState.UNKNOWN
     await lost.close()
-
-
-async def test_standings_that_were_kept_go_on() -> None:
-    prober = Prober([watched(ScriptedCheck(name="home"))])
-    kept = Health(name="home", state=HealthState.FAILING, streak=9, streak_ok=False)
-    prober.restore({"home": kept, "gone": Health(name="gone")})
-    assert prober.healths() == {"home": kept}
-    await prober.once()
-    assert prober.healths()["home"].state is HealthState.FAILING
-    await prober.once()
-    assert prober.healths()["home"].state is HealthState.HEALTHY
 
 
 async def test_without_checks_it_waits_for_nothing() -> None:

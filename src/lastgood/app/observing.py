@@ -35,7 +35,6 @@ def watched_checks(project: Project, drivers: Drivers) -> list[WatchedCheck]:
             check=drivers.checks[name],
             thresholds=drivers.thresholds[name],
             every_s=check.every,
-            hurried_s=check.during_rollback,
             timeout_s=check.timeout,
         )
         for name, check in project.environment.checks.items()

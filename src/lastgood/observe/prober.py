@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,12 +15,9 @@ from lastgood.observe.thresholds import advance
 from lastgood.observe.watched import PATIENCE_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from lastgood.observe.watched import WatchedCheck
-
-# What a slow reader of `results` may fall behind; the oldest go first.
-WAITING_RESULTS = 10_000
 
 
 class Prober:
@@ -37,9 +33,6 @@ class Prober:
         self._checks = tuple(checks)
         self._connectivity = connectivity or Connectivity()
         self._healths = {watched.name: Health(name=watched.name) for watched in self._checks}
-        self._listeners: list[Callable[[CheckResult, Health], None]] = []
-        self._hurried = False
-        self._turned = asyncio.Event()
 
     def latest(self) -> dict[str, CheckResult]:
         """The newest result of each check that has one."""
@@ -49,45 +42,11 @@ class Prober:
         """The standing of each check."""
         return dict(self._healths)
 
-    def restore(self, healths: Mapping[str, Health]) -> None:
-        """Go on from standings that were kept, for the checks that there still are."""
-        self._healths |= {name: kept for name, kept in healths.items() if name in self._healths}
-
-    def listen(self, listener: Callable[[CheckResult, Health], None]) -> None:
-        """Call this with every result and the standing that follows from it; it must not wait."""
-        self._listeners.append(listener)
-
-    def hurry(self, *, on: bool) -> None:
-        """Look faster while a rollback runs; sleeping slots take it up at once."""
-        if on is not self._hurried:
-            self._hurried = on
-            turned, self._turned = self._turned, asyncio.Event()
-            turned.set()
-
     async def run(self) -> None:
         """Look until cancelled."""
         async with asyncio.TaskGroup() as slots:
             for watched in self._checks:
                 slots.create_task(self._slot(watched), name=f"check {watched.name}")
-
-    async def results(self) -> AsyncGenerator[CheckResult, None]:
-        """Look, and give each result as it comes, until the iterator is closed."""
-        queue: asyncio.Queue[CheckResult] = asyncio.Queue()
-
-        def keep(result: CheckResult, _: Health) -> None:
-            if queue.qsize() >= WAITING_RESULTS:
-                queue.get_nowait()
-            queue.put_nowait(result)
-
-        self.listen(keep)
-        running = asyncio.create_task(self.run())
-        try:
-            while True:
-                yield await queue.get()
-        finally:
-            self._listeners.remove(keep)
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
 
     async def once(self, names: Iterable[str] | None = None) -> tuple[CheckResult, ...]:
         """Look at all checks now, or at the named ones, side by side."""
@@ -116,26 +75,14 @@ class Prober:
     async def _slot(self, watched: WatchedCheck) -> None:
         clock = asyncio.get_running_loop().time
         # A thousand checks that start together must not beat together.
-        begun = clock() - random.uniform(0.0, self._cadence(watched))  # noqa: S311 - no secret
+        begun = clock() - random.uniform(0.0, watched.every_s)  # noqa: S311 - no secret
         while True:
-            await self._rest(watched, begun)
+            await asyncio.sleep(begun + watched.every_s - clock())
             begun = clock()
             await self._look(watched)
 
-    async def _rest(self, watched: WatchedCheck, begun: float) -> None:
-        clock = asyncio.get_running_loop().time
-        while (left := begun + self._cadence(watched) - clock()) > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._turned.wait()
-
-    def _cadence(self, watched: WatchedCheck) -> float:
-        return min(watched.every_s, watched.hurried_s) if self._hurried else watched.every_s
-
     async def _look(self, watched: WatchedCheck) -> CheckResult:
         result = await self.ask(watched)
-        health = advance(self._healths[watched.name], result, watched.thresholds)
-        self._healths[watched.name] = health
-        for listener in tuple(self._listeners):
-            listener(result, health)
+        health = self._healths[watched.name]
+        self._healths[watched.name] = advance(health, result, watched.thresholds)
         return result

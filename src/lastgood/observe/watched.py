@@ -22,7 +22,6 @@ class WatchedCheck:
 
     Attributes:
         every_s: from one look to the next.
-        hurried_s: likewise while a rollback runs.
         timeout_s: the check's own time limit.
     """
 
@@ -30,7 +29,6 @@ class WatchedCheck:
     check: Check
     thresholds: Thresholds = field(default_factory=Thresholds)
     every_s: float = 5.0
-    hurried_s: float = 1.0
     timeout_s: float = 2.0
 
 

@@ -161,6 +161,28 @@ async def test_who_lost_the_run_leaves_its_successors_children_alone(
     assert state.journal.steps(RUN) == before
 
 
+async def test_who_loses_the_run_stops_what_it_is_doing(state: State) -> None:
+    """It is told by nobody: it looks, also while a step does nothing but wait."""
+    begun, stopped = asyncio.Event(), []
+
+    async def act(step: Step, action: Action) -> None:
+        del action
+        begun.set()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            stopped.append(step.id)
+
+    run = open_run(state, step("only"))
+    carrying = asyncio.create_task(engine(state, run, act).carry_out())
+    await begun.wait()
+    claim(state, state.journal.run(RUN))
+    with pytest.raises(StaleLeaseError):
+        await asyncio.wait_for(carrying, 60)
+    assert stopped == ["only"]
+    assert state.journal.step(RUN, "only").outcome is None
+
+
 async def test_who_lost_the_run_while_acting_writes_no_outcome_and_starts_no_child(
     state: State,
 ) -> None:

@@ -76,6 +76,12 @@ class Workshop:
         self.project = Project.open(self.config)
         self._commands: list[subprocess.Popen[bytes]] = []
 
+    def configure(self, text: str) -> None:
+        """Another configuration, before anything was begun under this one."""
+        self.config.write_text(text)
+        self.project.close()
+        self.project = Project.open(self.config, "production")
+
     def mode(self, script: str) -> None:
         """What the deploy tool does before its effect."""
         (self.folder / "mode").write_text(script)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import resource
 import signal
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lastgood.app import flow
 from lastgood.app.interrupting import cancel, resume, unlock
-from lastgood.app.submitting import wake
+from lastgood.app.project import Project, now
+from lastgood.app.submitting import submit, wake
 from lastgood.errors import LastgoodError, RefusedError
 from lastgood.model.run import Outcome, RunState, StepState
 
@@ -82,6 +85,40 @@ def test_unlock_ends_what_a_stopped_runner_started_and_the_next_run_has_a_runner
     assert workshop.end(workshop.submit(workshop.prepare(OTHER))).run.outcome is Outcome.RECOVERED
     os.kill(stopped, signal.SIGCONT)
     workshop.wait_for(lambda: stopped not in workshop.runners())
+    assert workshop.effects == [OTHER]
+
+
+def test_unlock_lets_the_runs_of_other_environments_go_on(workshop: Workshop) -> None:
+    """One runner works for all of them, and an unlock takes it away."""
+    production = workshop.config.read_text().partition("environments:\n")[2]
+    staging = production.replace("production:", "staging:").replace("deploy.sh", "stage.sh")
+    workshop.configure(workshop.config.read_text() + staging)
+    (workshop.folder / "stage.sh").write_text(f": > staged\n{WAIT}\necho $1 > live\n")
+    with contextlib.closing(Project.open(workshop.config, "staging")) as other:
+        prepared = asyncio.run(flow.prepare(other, workshop.request(GOOD)))
+        run = submit(other, prepared.plan, observation=None, verdict=None, commanded_at=now())
+        workshop.wait_for((workshop.folder / "staged").exists)
+        workshop.mode("sleep 60")
+        workshop.begin()
+        asyncio.run(unlock(workshop.project, "wrong release"))
+        workshop.tell("go")
+        workshop.wait_for(lambda: other.state.journal.run(run.id).state is RunState.ENDED)
+        assert other.state.journal.run(run.id).outcome is Outcome.RECOVERED
+
+
+def test_what_is_to_be_taken_over_does_not_go_on_first(workshop: Workshop) -> None:
+    # Looking takes longer than a runner would need to bring the former run to its end.
+    slow = workshop.config.read_text().replace('["true"]', "[sleep, '1.5']")
+    workshop.configure(slow)
+    workshop.mode(WAIT)
+    former = workshop.begin()
+    workshop.kill_runner()
+    workshop.mode("")
+    command = workshop.command(
+        "rollback", "--to", OTHER, "--take-over", former.id, "--confirm", "production"
+    )
+    said = workshop.said(command, "err")
+    assert command.returncode == 0, said
     assert workshop.effects == [OTHER]
 
 

@@ -116,6 +116,7 @@ async def unlock(project: Project, reason: str) -> str:
     if ours:
         depose(state.folder)  # the runner may be stopped or stuck, and the next run needs one
         await end_children(state, run, project.masker)
+        wake(project)  # that runner may have worked for other environments: their runs go on
     async with project.drivers() as drivers:
         await free_lock_refs(project, drivers, run)
     return run

@@ -47,7 +47,8 @@ async def carry_through(session: Session, request: Request, going: Going) -> Exi
         if going.take_over is None:
             # Said at once, and not as what a plan looks like in the middle of another's run.
             project.state.locks.require_free(project.name)
-        wake(project, linger_s=PLANNING_S)
+            # Not where a run is to be taken over: a runner would first of all go on with it.
+            wake(project, linger_s=PLANNING_S)
     prepared = await flow.prepare(project, request)
     if going.dry_run:
         session.say(plan_document(prepared.plan), lambda: plan_text(prepared.plan))

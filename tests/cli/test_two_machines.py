@@ -80,6 +80,30 @@ def test_the_lock_is_taken_before_and_given_back_after(stack: Stack, remote: Git
     assert LOCK not in remote.refs()
 
 
+def test_a_lock_that_stays_in_the_repository_is_not_called_free(
+    stack: Stack, remote: GitRemote
+) -> None:
+    lock_by_another_machine(remote)
+    remote.hook("pre-receive", "echo maintenance >&2; exit 1")
+    left = stack.run("unlock", "--reason", "that laptop burnt", "--json")
+    assert (left.code, left.json["error"]["code"]) == (1, "lock-left"), left
+    assert "maintenance" in left.json["error"]["cause"]
+    remote.hook("pre-receive", "exit 0")
+    assert stack.run("unlock", "--reason", "that laptop burnt").code == 0
+    assert LOCK not in remote.refs()
+
+
+def test_the_lock_is_given_back_also_where_the_git_host_was_slow_meanwhile(
+    stack: Stack, remote: GitRemote
+) -> None:
+    remote.hook("pre-receive", "read old new ref; case $ref in */hold/*) sleep 7;; esac")
+    ran = stack.rollback()
+    assert (ran.code, ran.json["outcome"]) == (0, "recovered"), ran
+    events = stack.run("report", "--json").said
+    assert "remote-slow" in events or "did not answer" in events
+    stack.wait(lambda: LOCK not in remote.refs(), "the lock's release")
+
+
 @pytest.fixture
 def silent_host() -> Iterator[str]:
     """A git host that takes connections and never says a word."""

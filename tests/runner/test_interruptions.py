@@ -76,7 +76,7 @@ def test_unlock_ends_what_a_stopped_runner_started_and_the_next_run_has_a_runner
     run = begin_hostile(workshop)
     (stopped,) = workshop.runners()
     os.kill(stopped, signal.SIGSTOP)
-    assert asyncio.run(unlock(workshop.project, "its runner hangs")) == run
+    assert asyncio.run(unlock(workshop.project, "its runner hangs")).run == run
     assert workshop.lock_holder() is None
     assert workshop.children() == []
     assert workshop.project.state.journal.run(run).code == "unlocked"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lastgood.app.approved import refuse_changed
 from lastgood.app.lockrefs import free_lock_refs, lock_ref_holder
@@ -10,7 +10,7 @@ from lastgood.app.project import now, operator
 from lastgood.app.submitting import wake
 from lastgood.engine.direct.engine import end_children
 from lastgood.engine.direct.spawn import depose
-from lastgood.errors import RefusedError
+from lastgood.errors import RefusedError, RemoteError
 from lastgood.model.run import Outcome, RunState
 
 if TYPE_CHECKING:
@@ -93,8 +93,22 @@ async def holder(project: Project) -> str:
     return run
 
 
-async def unlock(project: Project, reason: str) -> str:
-    """Take the lock away from whoever holds it; gives the run that held it.
+class Freed(NamedTuple):
+    """Whose lock was taken away.
+
+    Attributes:
+        run: the run that held it.
+        ours: whether it was a run of this state, which ended by this.
+        warnings: repositories in which the lock still is.
+    """
+
+    run: str
+    ours: bool
+    warnings: list[str]
+
+
+async def unlock(project: Project, reason: str) -> Freed:
+    """Take the lock away from whoever holds it.
 
     The epoch grows, so that nothing of that run does anything any more; what it started here is
     ended before the lock counts as free. A run of another machine is not reached: that it is dead
@@ -102,6 +116,7 @@ async def unlock(project: Project, reason: str) -> str:
 
     Raises:
         RefusedError: nobody holds the lock (`not-locked`).
+        RemoteError: it is another machine's, and still in a repository (`lock-left`).
     """
     state, run = project.state, await holder(project)
     ours = state.locks.get(project.name).run == run
@@ -118,5 +133,12 @@ async def unlock(project: Project, reason: str) -> str:
         await end_children(state, run, project.masker)
         wake(project)  # that runner may have worked for other environments: their runs go on
     async with project.drivers() as drivers:
-        await free_lock_refs(project, drivers, run)
-    return run
+        warnings = await free_lock_refs(project, drivers, run)
+    if warnings and not ours:
+        raise RemoteError(
+            f"{project.name} is still locked by {run}",
+            cause="; ".join(warnings),
+            mend="when the repository can be reached: lastgood unlock --reason TEXT",
+            code="lock-left",
+        )
+    return Freed(run, ours, warnings)

@@ -52,14 +52,19 @@ async def take_lock_refs(project: Project, drivers: Drivers, run: Run) -> list[s
 
 
 async def free_lock_refs(project: Project, drivers: Drivers, run_id: str) -> list[str]:
-    """Remove the lock of a run from every repository; gives warnings where that failed."""
+    """Remove the lock of a run from every repository; gives warnings where that failed.
+
+    A remote that was silent a moment ago is asked all the same: nobody waits for this any more,
+    and a lock that stays there keeps every other machine out.
+    """
     name = f"{project.name}/lock"
     warnings = []
     for service, repository in drivers.distinct_repositories():
         try:
-            present = await _present(repository, name)
+            present = await _present(repository, name, anyway=True)
             if present is not None and _read(present.text).run == run_id:
-                await patiently(repository, repository.delete_ref(name, present.object))
+                removed = repository.delete_ref(name, present.object)
+                await patiently(repository, removed, anyway=True)
         except LastgoodError as error:
             warnings.append(f"the lock is still in the repository of {service}: {error}")
     return warnings
@@ -79,8 +84,8 @@ async def lock_ref_holder(project: Project, drivers: Drivers) -> str | None:
     return None
 
 
-async def _present(repository: Repository, name: str) -> Ref | None:
-    return (await patiently(repository, repository.read_refs(name))).get(name)
+async def _present(repository: Repository, name: str, *, anyway: bool = False) -> Ref | None:
+    return (await patiently(repository, repository.read_refs(name), anyway=anyway)).get(name)
 
 
 def _is_ours(project: Project, text: str, run_id: str) -> bool:

@@ -26,14 +26,21 @@ _silent_until: dict[str, float] = {}
 """By remote and branch: until when it is taken to be silent, on the monotonic clock."""
 
 
-async def patiently(repository: Repository, work: Coroutine[Any, Any, T]) -> T:
+async def patiently(
+    repository: Repository, work: Coroutine[Any, Any, T], *, anyway: bool = False
+) -> T:
     """What comes of work on a repository, if it comes soon.
+
+    Args:
+        repository: whose remote is asked.
+        work: what is asked of it.
+        anyway: ask also when it was silent a moment ago.
 
     Raises:
         RemoteError: it did not, now or a moment ago (`remote-slow`).
     """
     key = repository.shared_key
-    if time.monotonic() < _silent_until.get(key, 0.0):
+    if not anyway and time.monotonic() < _silent_until.get(key, 0.0):
         work.close()
         raise _slow()
     try:

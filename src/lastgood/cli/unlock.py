@@ -28,5 +28,9 @@ def unlock(
         session.would(f"take the lock from {held}", {"run": held})
         return
     freed = asyncio.run(free(session.project, reason))
-    document = {"environment": session.project.name, "run": freed, "unlocked": True}
-    session.say(document, lambda: f"{session.project.name} is free; {freed} ended as cancelled")
+    name = session.project.name
+    for warning in freed.warnings:
+        session.tell(f"warning: other machines still see it locked: {warning}")
+    ended = f"; {freed.run} ended as cancelled" if freed.ours else f" of {freed.run}"
+    document = {"environment": name, "run": freed.run, "unlocked": True}
+    session.say(document, lambda: f"{name} is free{ended}")

@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lastgood.app import running
 from lastgood.app.interrupting import resume
+from lastgood.app.project import now
 from lastgood.app.running import Work
 from lastgood.app.submitting import wake
+from lastgood.engine.direct.spawn import runner_lives
 from lastgood.errors import LastgoodError, RefusedError, StateError
 from lastgood.model.run import Outcome, RunState
+from lastgood.model.watch import WatchKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.runner.conftest import Workshop
 
 pytestmark = [pytest.mark.linux, pytest.mark.timeout(240)]
@@ -119,6 +125,34 @@ def test_a_worker_takes_over_from_a_dead_runner_at_once(workshop: Workshop) -> N
     assert workshop.effects == [GOOD]
     os.kill(worker.pid, signal.SIGTERM)
     assert worker.wait(60) == 0
+
+
+def test_a_worker_never_gives_a_watch_up(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there for months: whatever is broken for a while is mended one day."""
+    run = workshop.submit(workshop.prepare())
+    workshop.end(run)
+    workshop.wait_until_idle()
+    monkeypatch.setattr(running, "REST_S", 0.001)
+    watches = workshop.project.state.watches
+    former = workshop.config.read_text()
+
+    async def until(true: Callable[[], object]) -> None:
+        await asyncio.to_thread(workshop.wait_for, true)
+
+    async def work() -> None:
+        serving = asyncio.create_task(running.serve(workshop.project))
+        await until(lambda: runner_lives(workshop.project.state_folder))
+        workshop.config.write_text("nonsense")
+        watches.add("production", WatchKind.STABILITY, run.id, since=now(), until=now())
+        await until(lambda: workshop.log.count("production failed") > running.FAILURES)
+        workshop.config.write_text(former)
+        await until(lambda: not watches.pending("production"))
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+    asyncio.run(work())
 
 
 def test_what_nobody_worked_on_for_long_waits_for_a_person(workshop: Workshop) -> None:

@@ -38,10 +38,13 @@ WAIT_FOR_MORE_S = 1.0
 """How long a runner that had something to do waits for more before it ends."""
 
 REST_S = 5.0
-"""How long the watching of an environment rests after a failure."""
+"""How long the watching of an environment rests after a failure; twice as long after the next."""
+
+LONGEST_REST_S = 60.0
 
 FAILURES = 5
-"""After so many failures in a row an environment is not watched by this runner any more."""
+"""After so many failures in a row a runner that a command started watches an environment no more:
+it would never end. A worker, which is there for months, goes on trying."""
 
 
 class Work:
@@ -51,13 +54,15 @@ class Work:
         config: the configuration; it is read anew for each task.
         environment: any environment of it: the state is one for all.
         lock: the descriptor of the runner's lock, held.
+        gives_up: whether an environment whose watching fails is given up at some time.
     """
 
-    def __init__(self, config: Path, environment: str, lock: int) -> None:
+    def __init__(self, config: Path, environment: str, lock: int, *, gives_up: bool = True) -> None:
         self._config = config
         self._project = self._open(environment)
         self._folder = self._project.state_folder
         self._lock = lock
+        self._gives_up = gives_up
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._watches: dict[str, asyncio.Task[None]] = {}
         # When its resumption was last asked for, as it was when a run stopped here.
@@ -137,7 +142,8 @@ class Work:
             if run.id not in self._runs and self._may_go_on(run):
                 self._runs[run.id] = asyncio.create_task(self._carry_out(run))
         for name in {watch.environment for watch in state.watches.pending()}:
-            if name not in self._watches and self._failures.get(name, 0) < FAILURES:
+            given_up = self._gives_up and self._failures.get(name, 0) >= FAILURES
+            if name not in self._watches and not given_up:
                 self._watches[name] = asyncio.create_task(self._watch(name))
 
     def _end(self) -> bool:
@@ -182,9 +188,10 @@ class Work:
                 project.state.close()
             self._failures.pop(environment, None)
         except Exception as error:  # noqa: BLE001 - runs go on though nobody watches
-            self._failures[environment] = self._failures.get(environment, 0) + 1
+            failures = self._failures.get(environment, 0)
+            self._failures[environment] = failures + 1
             write_log(self._folder, f"watching {environment} failed: {self._words(error)}")
-            await asyncio.sleep(REST_S)
+            await asyncio.sleep(min(LONGEST_REST_S, REST_S * 2**failures))
 
     def _open(self, environment: str) -> Project:
         """The project as its file describes it now; a state that was taken away stays away."""
@@ -224,7 +231,8 @@ async def _serve(project: Project) -> None:
     """Reign again and again: a deposed worker waits for its turn like any other."""
     folder = project.state.folder  # made when it was not there
     while True:
-        work = Work(project.settings.file, project.name, await _runner_lock(folder))
+        lock = await _runner_lock(folder)
+        work = Work(project.settings.file, project.name, lock, gives_up=False)
         try:
             await work.until_deposed()
         finally:

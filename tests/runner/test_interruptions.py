@@ -15,7 +15,7 @@ from lastgood.app import flow
 from lastgood.app.interrupting import cancel, resume, unlock
 from lastgood.app.project import Project, now
 from lastgood.app.submitting import submit, wake
-from lastgood.errors import LastgoodError, RefusedError
+from lastgood.errors import LastgoodError, RefusedError, StateError
 from lastgood.model.run import Outcome, RunState, StepState
 
 if TYPE_CHECKING:
@@ -170,6 +170,25 @@ def test_a_full_disk_stops_a_run_and_what_was_done_is_not_done_again(workshop: W
     assert "Traceback" not in workshop.log
     assert workshop.lock_holder() == run.id
     workshop.wait_until_idle()
+    resume(workshop.project, None)
+    assert workshop.end(run).run.outcome is Outcome.RECOVERED
+    assert workshop.effects == [GOOD]
+
+
+def test_a_state_folder_that_vanishes_in_mid_run_ends_the_child_and_is_an_error(
+    workshop: Workshop,
+) -> None:
+    workshop.mode(WAIT)
+    run = workshop.begin()
+    state, aside = workshop.folder / ".lastgood", workshop.folder / "aside"
+    state.rename(aside)
+    with pytest.raises(StateError) as unreachable:
+        workshop.end(run)
+    assert str(state) in unreachable.value.cause
+    workshop.wait_for(lambda: not workshop.children() and not workshop.runners())
+    assert workshop.effects == []
+    aside.rename(state)
+    workshop.tell("go")
     resume(workshop.project, None)
     assert workshop.end(run).run.outcome is Outcome.RECOVERED
     assert workshop.effects == [GOOD]

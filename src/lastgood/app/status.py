@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lastgood.engine.direct.spawn import runner_lives
-from lastgood.errors import StateError
 from lastgood.model.lock import Lock
 from lastgood.report.documents import plain
 from lastgood.store.glance import Glance, glance
@@ -34,14 +33,7 @@ def glance_at(project: Project) -> Glance:
 
 def runner_is_alive(project: Project) -> bool:
     """Whether a runner works on this state."""
-    try:
-        return project.state_folder.exists() and runner_lives(project.state_folder)
-    except OSError as error:
-        raise StateError(
-            "it cannot be seen whether a runner lives",
-            cause=str(error),
-            mend=f"look at the rights of {project.state_folder}",
-        ) from error
+    return project.state_folder.exists() and runner_lives(project.state_folder)
 
 
 def status_document(project: Project, seen: Glance) -> Document:

@@ -47,13 +47,30 @@ def runner_lives(folder: Path) -> bool:
 
     To look is to lock for an instant, in which a command that has just committed a row would take
     us for a living runner: hence the gate.
+
+    Raises:
+        StateError: it cannot be seen: the folder is gone, or out of reach.
     """
-    with gate(folder):
+    with _reached(folder), gate(folder):
         descriptor = take_runner_lock(folder)
         if descriptor is None:
             return True
         os.close(descriptor)
     return False
+
+
+@contextmanager
+def _reached(folder: Path) -> Iterator[None]:
+    """Say which folder it is that cannot be used."""
+    try:
+        yield
+    except OSError as error:
+        raise StateError(
+            "it cannot be seen whether a runner lives",
+            cause=f"{error.strerror}: {error.filename or folder}",
+            mend=f"see that {folder} is there, and that this user may write it",
+            code="state-unreachable",
+        ) from error
 
 
 def take_runner_lock(folder: Path) -> int | None:
@@ -81,8 +98,12 @@ def reigns(folder: Path, descriptor: int) -> bool:
 
 
 def depose(folder: Path) -> None:
-    """Let another runner begin, whether the present one is well, stopped, stuck or not there."""
-    with gate(folder):
+    """Let another runner begin, whether the present one is well, stopped, stuck or not there.
+
+    Raises:
+        StateError: the folder is gone, or out of reach.
+    """
+    with _reached(folder), gate(folder):
         (folder / LOCK).unlink(missing_ok=True)
 
 

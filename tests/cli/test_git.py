@@ -86,6 +86,21 @@ def test_one_commit_is_dropped(stack: Stack, remote: GitRemote, instance: Instan
     assert ran.code == 0, ran
     assert remote.read(remote.tip(), "app") == "1"
     assert remote.read(remote.tip(), "docs") == "2"
+    assert f"without {bad[:12]}" in Path(ran.json["report"]).read_text(encoding="utf-8")
+
+
+def test_what_a_drop_leaves_is_not_known_to_be_good(
+    stack: Stack, remote: GitRemote, instance: Instance
+) -> None:
+    """It is no release's tree: nobody has seen it run before."""
+    assert instance.base
+    bad = remote.tip()
+    remote.commit({"docs": "2"})
+    assert stack.run("rollback", "--drop", bad, *CONFIRMED).code == 0
+    listed = stack.run("releases", "list", "--json").json["releases"]
+    states = {release["commit"]: release["state"] for release in listed}
+    assert states[remote.tip()] == "candidate"
+    assert states[good(remote)] == "known-good"
 
 
 def test_a_drop_that_conflicts_names_the_way_that_cannot(stack: Stack, remote: GitRemote) -> None:

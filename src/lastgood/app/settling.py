@@ -93,8 +93,12 @@ def last_proof(outcomes: Mapping[str, StepOutcome]) -> Proof | None:
 
 
 def _record(state: State, run: Run, move: Move, version: str, at: datetime) -> None:
-    """The ledger learns what is live; a new commit with a known good tree is known good too."""
+    """The ledger learns what is live; a new commit with a known good tree is known good too.
+
+    What a drop leaves is no release's tree: nobody has seen it run before, so it has to soak.
+    """
     ledger = state.ledger
+    made = version != move.target and move.drop is None
     ledger.record_deployment(
         run.environment,
         move.service,
@@ -103,10 +107,10 @@ def _record(state: State, run: Run, move: Move, version: str, at: datetime) -> N
         by=run.by,
         source="rollback",
         run=run.id,
-        same_tree_as=None if version == move.target else move.target,
+        same_tree_as=move.target if made else None,
     )
     target = ledger.release(run.environment, move.service, move.target)
-    if version != move.target and target and target.standing is Standing.KNOWN_GOOD:
+    if made and target and target.standing is Standing.KNOWN_GOOD:
         evidence = GoodEvidence(
             kind="rollback",
             at=at,

@@ -47,7 +47,7 @@ def plan_text(plan: Plan) -> RenderableType:
 def _way(move: Move) -> RenderableType:
     line = Text(move.service, "bold")
     line.append(f": {str(move.origin)[:12]} -> ", "default")
-    line.append(move.target[:12], "bold green")
+    line.append(move.goal, "bold green")
     return indented(line.append(f" by {move.method} ({move.driver})", "default"))
 
 

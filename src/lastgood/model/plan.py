@@ -66,6 +66,13 @@ class Move(Noun, frozen=True, kw_only=True):
         """Whether what runs already is put live once more."""
         return self.drop is None and self.origin == self.target
 
+    @property
+    def goal(self) -> str:
+        """What is to run, for people; a drop leads to no release that there was."""
+        if self.drop is None:
+            return self.target[:12]
+        return f"without {'..'.join(end[:12] for end in self.drop.split('..'))}"
+
 
 class Step(Noun, frozen=True, kw_only=True):
     """One desired state on the way.

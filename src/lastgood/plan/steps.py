@@ -95,7 +95,7 @@ def deploy(move: Move, after: tuple[str, ...], past: Sequence[PastStep]) -> Step
     return Step(
         id=f"deploy:{move.service}",
         kind="deploy",
-        name=f"Bring {move.service} back to {move.target[:12]}",
+        name=f"Bring {move.service} back {move.goal if move.drop else f'to {move.goal}'}",
         after=after,
         timeout_s=within(expected.p90, DEPLOY_LIMITS_S),
         attempts=3,
@@ -117,7 +117,7 @@ def prove(move: Move, past: Sequence[PastStep]) -> Step:
     return Step(
         id=f"prove:{move.service}",
         kind="prove",
-        name=f"All of {move.service} answers {move.target[:12]}",
+        name=f"All of {move.service} answers {'the new commit' if move.drop else move.goal}",
         after=(f"deploy:{move.service}",),
         timeout_s=within(max(expected.p90, least), PROVE_LIMITS_S),
         service=move.service,

@@ -136,8 +136,9 @@ def _changes(report: Report) -> Iterator[str]:
         if state is None:
             continue
         halfway = "" if state is StepState.DONE else ": begun, not finished; see what runs"
+        to = f"to {_code(move.target)}" if move.drop is None else _text(move.goal)
         yield (
-            f"- **{_text(move.service)}**: {_code(move.origin)} to {_code(move.target)} "
+            f"- **{_text(move.service)}**: {_code(move.origin)} {to} "
             f"by {move.method.value} ({_text(move.driver)}){halfway}"
         )
         yield from (

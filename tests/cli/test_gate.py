@@ -117,6 +117,67 @@ def test_another_machine_sees_the_hold_and_may_release_it(team: Team) -> None:
     assert "refs/lastgood" not in team.remote.refs()
 
 
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("keeps_state", [True, False])
+def test_the_rollback_s_own_commit_may_pass_on_every_machine(
+    team: Team, *, marked: bool, keeps_state: bool
+) -> None:
+    """Else CI that asks the gate would never deploy it. What is built on it is asked anew."""
+    stack, remote = team.stack, team.remote
+    stack.end_runner()
+    if not marked:
+        # The first night: nothing is known good.
+        stack.state.rename(stack.place / "before")
+    hook = stack.place / "live"
+    remote.hook("post-receive", f"git rev-parse main > {hook}")
+    hook.write_text(team.later, encoding="utf-8")
+    stack.instances["backend"].tells(hook)
+    ran = stack.rollback("--to", team.good)
+    assert ran.code == 0, ran
+    stack.end_runner()
+    if not keeps_state:
+        stack.state.rename(stack.place / "elsewhere")
+
+    assert team.gate(remote.tip()).code == 0
+    refused(team.gate(team.later))
+    refused(team.gate(remote.commit({"app": "broken", "docs": "more"})))
+    refused(team.gate(remote.commit({"app": "new work"})))
+
+
+def test_a_release_that_was_good_may_not_pass_once_it_is_held(team: Team) -> None:
+    ran = team.stack.run("hold", "set", team.good, "--service", "backend", *REASON)
+    assert ran.code == 0
+    refused(team.gate(team.good))
+
+
+@pytest.mark.parametrize("keeps_state", [True, False])
+def test_a_held_commit_that_was_thrown_away_holds_nothing_else(
+    team: Team, *, keeps_state: bool
+) -> None:
+    """By a forced push: nothing that is left can be built on it."""
+    team.hold()
+    team.remote.point(team.good)
+    team.remote.git("reflog", "expire", "--expire=now", "--all")
+    team.remote.git("gc", "--quiet", "--prune=now")
+    fresh = team.remote.commit({"app": "another way"})
+    if not keeps_state:
+        shutil.rmtree(team.stack.state)
+    assert team.gate(fresh).code == 0
+    assert team.gate(team.bad).code == 5
+
+
+def test_holds_whose_names_begin_alike(stack: Stack) -> None:
+    """Kept releases may be called v1 and v1.1."""
+    remote = stack.remote()
+    remote.commit({"backend/app": "1"})
+    stack.build("v1", "v1.1")
+    for name in ("v1.1", "v1"):
+        ran = stack.run("hold", "set", name, "--service", "backend", *REASON, "--json")
+        assert (ran.code, ran.json["warning"]) == (0, None), ran
+    refs = remote.refs()
+    assert {f"production/hold/backend/{name}" in refs for name in ("v1", "v1.1")} == {True}
+
+
 def test_a_machine_without_state_lets_pass_what_no_ref_holds(team: Team) -> None:
     shutil.rmtree(team.stack.state)
     assert team.gate(team.later).code == 0

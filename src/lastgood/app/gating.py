@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lastgood.app.holding import known_holds
+from lastgood.app.holding import known_holds, passing
 from lastgood.app.releases import known_service
-from lastgood.errors import RefusedError, StateError
+from lastgood.errors import RefusedError
 from lastgood.model.noun import Noun
-from lastgood.model.release import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +36,8 @@ async def gate(project: Project, drivers: Drivers, revision: str, service: str =
     """Let a commit pass, or refuse it.
 
     A held commit and all its descendants are refused, except a commit that carries a known good
-    tree, and the commit that `hold release --fix` named with all that is built on it.
+    tree or that of the rollback's target, and the commit that `hold release --fix` named with all
+    that is built on it.
 
     Raises:
         UsageError: there is no such service.
@@ -88,11 +88,11 @@ async def _pass(project: Project, repository: Repository | None, commit: str, ho
     """Raises RefusedError when this hold forbids the commit."""
     if repository is None:
         forbidden = _same_name(commit, hold.commit)
-    elif not await repository.descends(commit, hold.commit):
+    elif not await _built_on(repository, commit, hold.commit):
         forbidden = False
     else:
-        fixed = hold.fix is not None and await repository.descends(commit, hold.fix)
-        forbidden = not (fixed or await _known_good_tree(project, repository, commit, hold.service))
+        fixed = hold.fix is not None and await _built_on(repository, commit, hold.fix)
+        forbidden = not (fixed or await _carries_good(project, repository, commit, hold))
     if forbidden:
         built_on = "" if _same_name(commit, hold.commit) else f" (built on {hold.commit[:12]})"
         raise RefusedError(
@@ -112,21 +112,22 @@ def _same_name(one: str, other: str) -> bool:
     )
 
 
-async def _known_good_tree(
-    project: Project, repository: Repository, commit: str, service: str
-) -> bool:
+async def _built_on(repository: Repository, commit: str, other: str) -> bool:
+    """Whether a commit of the repository descends from another, which may be gone from there."""
     try:
-        releases = project.existing_state.ledger.releases(project.name, service)
-    except StateError:
+        return await repository.descends(commit, other)
+    except RefusedError as error:
+        # All that a commit is built on is there with it: what was thrown away is not below it.
+        if error.code != "unknown-revision":
+            raise
         return False
-    paths = project.service_paths(service)
-    for release in releases:
-        if release.standing is not Standing.KNOWN_GOOD:
-            continue
-        if release.commit == commit:
-            return True
+
+
+async def _carries_good(project: Project, repository: Repository, commit: str, hold: Hold) -> bool:
+    paths = project.service_paths(hold.service)
+    for good in passing(project, hold):
         try:
-            if await repository.same_content(commit, release.commit, paths):
+            if await repository.same_content(commit, good, paths):
                 return True
         except RefusedError:
             continue  # a release of another repository, or one that was pruned there

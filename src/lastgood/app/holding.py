@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from lastgood.app.project import now, operator
 from lastgood.app.repositories import patiently
 from lastgood.errors import LastgoodError, RefusedError, StateError
-from lastgood.model.hold import Hold
+from lastgood.model.hold import Hold, PublishedHold
 from lastgood.model.noun import from_json, to_json
+from lastgood.model.release import Standing, contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from lastgood.app.wiring import Drivers
     from lastgood.ports.action import Action
     from lastgood.ports.repository import Repository
+    from lastgood.store.state import State
+
+_MOST_SHOWN = 500
 
 
 def hold_ref(environment: str, service: str, commit: str) -> str:
@@ -124,11 +130,42 @@ class HoldKeeper:
         if repository is None:
             return ""
         name = hold_ref(self._project.name, service, hold.commit)
+        good = tuple(passing(self._project, hold)[:_MOST_SHOWN])
+        shown = PublishedHold(**structs.asdict(hold), good=good)
         try:
-            await patiently(repository, _put_ref(repository, name, to_json(hold), action))
+            await patiently(repository, _put_ref(repository, name, to_json(shown), action))
         except LastgoodError as error:
             return f"the hold is not in the repository: {error}"
         return ""
+
+
+def passing(project: Project, hold: Hold) -> list[str]:
+    """The releases whose content may be deployed although it stands on the held one.
+
+    Where the hold's own rollback went, else the gate would refuse the very commit that brings it
+    about, and what is known good. What the held release itself carries is not among them.
+    """
+    shown = hold.good if isinstance(hold, PublishedHold) else ()
+    try:
+        state = project.existing_state
+        releases = state.ledger.releases(project.name, hold.service)
+    except StateError:
+        return [commit for commit in shown if commit != hold.commit]
+    carried = contents(releases)
+    bad = {hold.commit, *(r.commit for r in releases if r.standing is Standing.BAD)}
+    bad |= {carried[commit] for commit in bad & carried.keys()}
+    good = (r.commit for r in releases if r.standing is Standing.KNOWN_GOOD)
+    wanted = (carried.get(one, one) for one in (*_went_to(state, hold), *good, *shown))
+    return [commit for commit in dict.fromkeys(wanted) if commit not in bad]
+
+
+def _went_to(state: State, hold: Hold) -> list[str]:
+    """The release that the rollback which set the hold went back to."""
+    try:
+        plan = state.journal.run(hold.run or "").plan
+    except RefusedError:  # a person set it, or another machine's run
+        return []
+    return [m.target for m in plan.moves if m.service == hold.service and m.drop is None]
 
 
 async def known_holds(
@@ -169,7 +206,7 @@ async def holds_in_refs(repository: Repository, environment: str) -> Sequence[Ho
     """
     refs = await repository.read_refs(f"{environment}/hold/")
     try:
-        return [from_json(ref.text, Hold) for ref in refs.values()]
+        return [from_json(ref.text, PublishedHold) for ref in refs.values()]
     except ValueError as error:
         raise StateError(
             "a hold in the repository is not readable",
@@ -181,8 +218,9 @@ async def holds_in_refs(repository: Repository, environment: str) -> Sequence[Ho
 
 
 async def _object_of(repository: Repository, name: str) -> str | None:
-    refs = await repository.read_refs(name)
-    return next((ref.object for ref in refs.values()), None)
+    # What begins with this name is read too: the hold of v1.1, when v1's is meant.
+    ref = (await repository.read_refs(name)).get(name)
+    return ref.object if ref else None
 
 
 async def _put_ref(repository: Repository, name: str, text: str, action: Action | None) -> None:

@@ -37,3 +37,13 @@ class Hold(Noun, frozen=True, kw_only=True):
     def stands(self) -> bool:
         """Whether the hold still forbids anything at all."""
         return self.lifted_at is None
+
+
+class PublishedHold(Hold, frozen=True, kw_only=True):
+    """A hold as it is shown to machines that have no ledger of their own.
+
+    Attributes:
+        good: releases whose content may be deployed in spite of the hold.
+    """
+
+    good: tuple[str, ...] = ()

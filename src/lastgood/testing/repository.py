@@ -14,6 +14,7 @@ Derive a test class and give it the fixtures `remote` and `repository`:
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from lastgood.errors import LastgoodError, RefusedError, StaleLeaseError, StepError
@@ -74,11 +75,13 @@ class RepositoryConformance:
 
     async def test_an_unknown_branch(self, remote: GitRemote, repository: Repository) -> None:
         """The refusal names those that there are."""
-        remote.commit({"app": "1"}, branch="trunk", parents=[])
+        first = remote.commit({"app": "1"}, branch="trunk", parents=[])
+        remote.git("update-ref", b"refs/heads/caf\xe9", first)
         refusal = await error_of(repository.tip())
         assert isinstance(refusal, RefusedError)
         assert refusal.code == "unknown-branch"
         assert "trunk" in refusal.cause
+        assert refusal.cause.isprintable()
 
     async def test_revisions(self, remote: GitRemote, repository: Repository) -> None:
         """Whatever git itself would understand, and what came after the last refresh."""
@@ -155,6 +158,11 @@ class RepositoryConformance:
         remote.git("tag", "old", first)
         remote.git("tag", "tree", f"{first}^{{tree}}")
         assert list(await repository.tags()) == [("new", second), ("old", first)]
+        remote.git("update-ref", b"refs/tags/caf\xe9", first)
+        await repository.refresh()
+        names = [name for name, _ in await repository.tags()]
+        assert "caf\N{REPLACEMENT CHARACTER}" in names
+        assert all(name.isprintable() for name in names)
 
     async def test_hostile_subjects(self, remote: GitRemote, repository: Repository) -> None:
         """Nothing of a commit acts on a terminal, however long and odd it is."""
@@ -164,6 +172,37 @@ class RepositoryConformance:
         assert line.subject.startswith("red")
         assert line.subject.isprintable()
         assert len(line.subject) <= LONGEST_SUBJECT
+
+    async def test_a_commit_without_a_sane_date(
+        self, remote: GitRemote, repository: Repository
+    ) -> None:
+        """Old importers made such; it is told and built on like any other."""
+        good = remote.commit({"app": "1"})
+        second = remote.commit({"app": "2"})
+        tree = remote.git("rev-parse", f"{second}^{{tree}}")
+        for date in ("", " -5 +0000", f" {10**20} +0000", " 1780000000 +0000"):
+            who = f"Ada <ada@shop.invalid>{date}"
+            text = f"tree {tree}\nparent {second}\nauthor {who}\ncommitter {who}\n\nOdd\n"
+            written = ("hash-object", "-t", "commit", "-w", "--literally", "--stdin")
+            odd = remote.git(*written, stdin=text.encode())
+            remote.point(odd)
+            await repository.refresh()
+            assert [line.subject for line in await repository.between(second, odd)] == ["Odd"]
+            made = await repository.commit_tree(good, odd, (), "Back")
+            await repository.push(made, odd, FakeAction())
+            assert remote.files(remote.tip()) == remote.files(good)
+
+    async def test_no_message_keeps_ci_away(
+        self, remote: GitRemote, repository: Repository
+    ) -> None:
+        """Neither as it is given nor when what acts on a terminal was taken out of it."""
+        target = remote.commit({"app": "1"})
+        base = remote.commit({"app": "2"})
+        words = "[skip ci] [ci\x1b[0m skip] ***NO\x1b[0m_CI***\n\n\nskip-\x1b[0mchecks: true"
+        made = await repository.commit_tree(target, base, (), words)
+        await repository.push(made, base, FakeAction())
+        said = remote.message(made)
+        assert not re.search(r"\[[^]]*skip|\*\*\*NO_CI|^skip-checks:", said, re.MULTILINE), said
 
     async def test_the_target_s_tree(self, remote: GitRemote, repository: Repository) -> None:
         """On top of the tip stands exactly the target's tree, whatever lies between."""

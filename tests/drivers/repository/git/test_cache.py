@@ -179,6 +179,7 @@ async def test_a_remote_that_hangs(
         ("git@host: Permission denied (publickey).", "remote-login"),
         ("Host key verification failed.", "remote-login"),
         ("ERROR: Repository not found.", "remote-absent"),
+        ("fatal: detected dubious ownership in repository at /srv/shop.git", "remote-owner"),
         ("ssh: connect to host x port 22: Connection refused", "remote-unreachable"),
     ],
 )

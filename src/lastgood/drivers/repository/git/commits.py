@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from lastgood.drivers.repository.git.reading import seconds_of
 from lastgood.drivers.repository.git.trees import (
     differs,
     differs_outside,
@@ -137,11 +138,13 @@ async def _committed(git: Git, tree: str, base: str, message: str) -> str:
             mend="choose an earlier release: lastgood releases list",
             code="nothing-to-do",
         )
+    # First: what is taken out of it here could have hidden a skip.
+    message = harmless(message)
     for skip, instead in _SKIPS:
         message = skip.sub(instead, message)
     dated = await git.read("rev-list", "-1", "--no-commit-header", "--format=%ct", base)
     # Its date comes from base, so that a commit that was lost in a crash is made again as it was.
-    return await _written(git, tree, (base,), harmless(message), int(dated.stdout) + 1)
+    return await _written(git, tree, (base,), message, seconds_of(dated.stdout.strip()) + 1)
 
 
 async def _written(git: Git, tree: str, parents: Sequence[str], message: str, seconds: int) -> str:

@@ -14,6 +14,7 @@ from lastgood.drivers.repository.git.pushing import Answer, push_if
 from lastgood.drivers.repository.git.refs import Refs
 from lastgood.drivers.repository.git.trees import differs
 from lastgood.errors import RefusedError, StepError
+from lastgood.process.masking import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -198,7 +199,7 @@ class GitRepository:
         listed = await self._git.read(
             "for-each-ref", "--count=10", "--format=%(refname:lstrip=2)", "refs/heads/"
         )
-        branches = listed.stdout.split()
+        branches = harmless(listed.stdout).splitlines()
         if not branches:
             raise RefusedError(
                 f"{self._address.identity} is empty",

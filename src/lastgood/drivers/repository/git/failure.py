@@ -46,6 +46,14 @@ def remote_error(remote: str, said: str) -> LastgoodError:
     """Why a remote did not do what it was asked, from what git printed."""
     if says_shallow(said):
         return shallow(remote)
+    if "dubious ownership" in said:
+        return RemoteError(
+            f"{remote} belongs to another user, and git does not trust it",
+            cause=words(said),
+            mend="run lastgood as its owner, or as this user: "
+            f"git config --global --add safe.directory {remote}",
+            code="remote-owner",
+        )
     if _LOGIN.search(said):
         return RemoteError(
             f"{remote} does not let us in",

@@ -23,6 +23,7 @@ _REVISION = re.compile(
 )
 _MOST_TAGS = 2000
 _PAGE = 1000
+_LAST_SECOND = 253402300798  # the last but one of the year 9999
 _SUBJECT = 200
 _CUT = f"%<({_SUBJECT},trunc)"
 
@@ -138,8 +139,13 @@ def _line(commit: str, seconds: str, author: str, subject: str) -> CommitLine:
         commit=commit.strip(),
         subject=_one_line(subject),
         author=_one_line(author),
-        at=datetime.fromtimestamp(min(int(seconds), 253402300799), UTC),
+        at=datetime.fromtimestamp(seconds_of(seconds), UTC),
     )
+
+
+def seconds_of(date: str) -> int:
+    """A commit's date in seconds since 1970; 0 for what is no date, and printed as nothing."""
+    return min(int(date), _LAST_SECOND) if date.isdecimal() else 0
 
 
 def _one_line(text: str) -> str:
@@ -165,7 +171,8 @@ async def tags_of(git: Git) -> Sequence[tuple[str, str]]:
         *("--format=%(refname)", "refs/tags/"),
     )
     names = listed.stdout.splitlines()
-    asked = "".join(f"{name}^{{commit}}\n" for name in names).encode()
+    lines = "".join(f"{name}^{{commit}}\n" for name in names)
+    asked = lines.encode(errors="surrogateescape")  # a tag's name is bytes, of any encoding
     done = await git.read("cat-file", "--batch-check=%(objectname)", stdin=asked)
     answers = zip(names, done.stdout.splitlines(), strict=True)
     return [

@@ -174,6 +174,24 @@ def test_a_remote_that_is_gone_does_not_stop_a_flip(stack: Stack) -> None:
     assert stack.live() == old
 
 
+def test_a_remote_that_cannot_be_used_does_not_stop_a_flip(stack: Stack) -> None:
+    """A shallow clone, as CI makes them: neither history nor locks are to be had from it."""
+    remote = stack.remote()
+    old = remote.commit({"backend/app": "1", "frontend/app": "1"})
+    new = remote.commit({"backend/app": "2", "frontend/app": "2"})
+    shallow = ("clone", "--quiet", "--depth", "1", f"file://{remote.place}", "shallow")
+    run_git(stack.place, *shallow)
+    for service in ("backend", "frontend"):
+        stack.service(service)["deploy"]["repository"] = str(stack.place / "shallow")
+    stack.configure()
+    stack.build(old)
+    stack.good(old)
+    stack.deploy(new)
+    ran = stack.rollback()
+    assert ran.code == 0, ran
+    assert stack.live() == old
+
+
 @pytest.mark.parametrize("state", ["dirty", "detached", "shallow"])
 def test_the_working_copy_is_never_touched(
     stack: Stack,

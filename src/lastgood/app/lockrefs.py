@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from lastgood.ports.repository import Ref, Repository
 
 
+_TAKEN = ("locked", "ref-race")
+
+
 class LockRef(Noun, frozen=True, kw_only=True):
     """What the ref's text says."""
 
@@ -28,11 +31,12 @@ class LockRef(Noun, frozen=True, kw_only=True):
 async def take_lock_refs(project: Project, drivers: Drivers, run: Run) -> list[str]:
     """Take the lock in every repository of the environment, compare-and-swap.
 
-    Gives warnings for repositories that cannot be reached: a release directory can be flipped
-    back while the git host is down, and must be.
+    Gives warnings for repositories that cannot be reached or used: a release directory can be
+    flipped back while the git host is down, and must be.
 
     Raises:
-        RefusedError: a run of another machine holds it (`locked`).
+        RefusedError: a run of another machine holds it (`locked`), or took it just now
+            (`ref-race`).
     """
     name = f"{project.name}/lock"
     ours = LockRef(run=run.id, holder=run.by, since=run.commanded_at)
@@ -44,9 +48,9 @@ async def take_lock_refs(project: Project, drivers: Drivers, run: Run) -> list[s
                 raise _locked(project, service, present.text)
             written = repository.write_ref(name, to_json(ours), present.object if present else None)
             await patiently(repository, written)
-        except RefusedError:
-            raise
         except LastgoodError as error:
+            if error.code in _TAKEN:
+                raise
             warnings.append(f"the lock is not in the repository of {service}: {error}")
     return warnings
 

@@ -253,6 +253,18 @@ async def test_a_colleague_did_it_by_hand(remote: GitRemote, deployer: Deployer)
         ("update", "echo 'GH006: Protected branch update failed' >&2; exit 1", "push-protected"),
         ("pre-receive", "echo 'GH013: Repository rule violations' >&2; exit 1", "push-protected"),
         ("update", "echo 'You are not allowed to push code' >&2; exit 1", "push-protected"),
+        ("update", "echo 'Permission denied to update branch main.' >&2; exit 1", "push-protected"),
+        (
+            "pre-receive",
+            "echo 'Branch refs/heads/main can only be modified through pull requests.'; exit 1",
+            "push-protected",
+        ),
+        (
+            "pre-receive",
+            "echo 'TF402455: Pushes to this branch are not permitted; you must use a pull request "
+            "to update this branch.' >&2; exit 1",
+            "push-protected",
+        ),
     ],
 )
 async def test_the_remote_refuses(

@@ -61,3 +61,10 @@ def test_what_could_run_commands_is_no_remote(text: str) -> None:
 def test_what_is_no_branch(text: str) -> None:
     with pytest.raises(ValidationError):
         GitRepositoryOptions(repository="x", branch=text)
+
+
+def test_a_name_that_may_be_a_token_stays_out_of_it_too(tmp_path: Path) -> None:
+    address = read_address("https://ghp%5FtokenToken@git.invalid:8443/shop.git", tmp_path)
+    assert "token" not in address.url + address.identity + address.key
+    assert address.settings == (("credential.https://git.invalid:8443.username", "ghp_tokenToken"),)
+    assert read_address("https://git.invalid/shop.git", tmp_path).settings == ()

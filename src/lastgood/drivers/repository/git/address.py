@@ -24,7 +24,7 @@ class Address:
         url: what git is given; a path is absolute.
         is_path: whether it is a folder on this machine.
         is_ssh: whether ssh is what talks to it.
-        settings: git settings that carry the password past the process list.
+        settings: git settings that carry the login past the process list.
         identity: equal for two ways to write the same remote; shows no secret.
     """
 
@@ -62,12 +62,15 @@ def _read_url(text: str) -> Address:
     parts = urlsplit(text)
     settings: tuple[tuple[str, str], ...] = ()
     host = parts.netloc.rpartition("@")[2]
-    if parts.scheme in {"http", "https"} and parts.password is not None:
-        # On the command line every user of this machine could read it.
-        login = f"{unquote(parts.username or '')}:{unquote(parts.password)}"
-        header = f"Authorization: Basic {base64.b64encode(login.encode()).decode()}"
+    if parts.scheme in {"http", "https"} and "@" in parts.netloc:
+        # On the command line every user of this machine could read it; a name may be a token.
         text = parts._replace(netloc=host).geturl()
-        settings = ((f"http.{parts.scheme}://{host}/.extraHeader", header),)
+        name, place = unquote(parts.username or ""), f"{parts.scheme}://{host}"
+        if parts.password is None:
+            settings = ((f"credential.{place}.username", name),)
+        else:
+            login = base64.b64encode(f"{name}:{unquote(parts.password)}".encode()).decode()
+            settings = ((f"http.{place}/.extraHeader", f"Authorization: Basic {login}"),)
     identity = parts.path if parts.scheme == "file" else _identity(parts.hostname or "", parts.path)
     return Address(
         url=text,

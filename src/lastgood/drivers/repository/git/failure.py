@@ -16,6 +16,7 @@ _LOGIN = re.compile(
     r"|Permission to .* denied|not allowed to (upload|push) code",
     re.IGNORECASE,
 )
+_LOGIN_IN_URL = re.compile(r"(\bhttps?://)[^/@\s]{1,500}@")
 _ABSENT = re.compile(
     r"does not appear to be a git repository|repository .*not found|not a git repository"
     r"|project you were looking for could not be found",
@@ -37,8 +38,9 @@ class BrokenCacheError(StateError):
 
 
 def words(said: str) -> str:
-    """The last lines of what was said, harmless and short."""
-    lines = [line.strip()[:_SHOWN_CHARACTERS] for line in harmless(said).splitlines()]
+    """The last lines of what was said, harmless, short and without logins."""
+    said = _LOGIN_IN_URL.sub(r"\1", harmless(said))
+    lines = [line.strip()[:_SHOWN_CHARACTERS] for line in said.splitlines()]
     return "\n".join([line for line in lines if line][-_SHOWN_LINES:])
 
 

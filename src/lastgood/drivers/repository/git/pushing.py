@@ -21,7 +21,8 @@ _RACED = re.compile(
 )
 _PROTECTED = re.compile(
     r"GH006|GH013|protected branch|protected ref|not allowed to push|repository rule violation"
-    r"|branch restrictions|pull request is required|changes must be made through",
+    r"|branch restrictions|pull request is required|changes must be made through"
+    r"|denied to update branch|through pull requests|must use a pull request|prohibited by Gerrit",
     re.IGNORECASE,
 )
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from lastgood.model.check import HealthState
 from lastgood.model.plan import Move
 from lastgood.model.policy import Policy
+from lastgood.model.revision import same_version
 from lastgood.model.verdict import Method
 from lastgood.testing.nouns import START, at, commit, failing, health, share
 from lastgood.verify.look import ServiceLook
 from lastgood.verify.verify import FAILURES, prove, together, verify
-from lastgood.verify.versions import same_version
 
 if TYPE_CHECKING:
     from lastgood.model.check import Health

@@ -14,11 +14,11 @@ from lastgood.app.request import EVERY
 from lastgood.config import config_hash
 from lastgood.errors import LastgoodError, RefusedError, RemoteError
 from lastgood.model.release import contents
+from lastgood.model.revision import same_version
 from lastgood.model.verdict import Decision, Method
 from lastgood.plan.planner import make_plan
 from lastgood.plan.request import PastStep, PlanRequest, ServiceFacts
 from lastgood.plan.target import candidates, origin_for
-from lastgood.verify.versions import same_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lastgood.model.check import Health, HealthState
+from lastgood.model.revision import same_version
 from lastgood.model.watch import Watch, WatchKind, WatchState
-from lastgood.verify.versions import same_version
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from lastgood.model.problem import Problem
 from lastgood.model.proof import ServiceProof
+from lastgood.model.revision import same_version
 
 if TYPE_CHECKING:
     from lastgood.model.plan import Move
@@ -14,17 +14,6 @@ if TYPE_CHECKING:
 
 WRONG_VERSION = "wrong-version"
 UNPROVEN = "unproven"
-
-_ABBREVIATED = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
-
-
-def same_version(answered: str, expected: str) -> bool:
-    """Whether an answer names a version; commits may be abbreviated to seven characters or more."""
-    if answered == expected:
-        return True
-    if not (_ABBREVIATED.fullmatch(answered) and _ABBREVIATED.fullmatch(expected)):
-        return False
-    return expected.startswith(answered) or answered.startswith(expected)
 
 
 def service_proof(move: Move, look: ServiceLook | None) -> tuple[ServiceProof, tuple[Problem, ...]]:

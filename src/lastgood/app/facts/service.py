@@ -8,10 +8,10 @@ from lastgood.app.facts.fact import Fact, failed
 from lastgood.app.observing import observer, recorded, telling
 from lastgood.app.planning import MOST_CANDIDATES, known_facts, running
 from lastgood.errors import LastgoodError
+from lastgood.model.revision import same_version
 from lastgood.model.verdict import Method
 from lastgood.plan.request import PlanRequest
 from lastgood.plan.target import candidates, nothing_known_good, origin_for, why
-from lastgood.verify.versions import same_version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,6 +12,7 @@ from lastgood.drivers.deploy.command import options
 from lastgood.drivers.deploy.command.options import CommandOptions
 from lastgood.errors import RefusedError, RemoteError, StepError
 from lastgood.model.plan import CommitLine
+from lastgood.model.run import StepState
 from lastgood.ports.spec import DriverSpec, resolve
 from lastgood.testing.action import FakeAction
 from lastgood.testing.deploy import bring_about, plan_move
@@ -187,6 +188,8 @@ class Git:
         return self.known[revision]
 
     async def between(self, old: str, new: str, paths: Sequence[str]) -> Sequence[CommitLine]:
+        if self.error:
+            raise self.error
         assert (old, new, tuple(paths)) == (FULL, "b" * 40, ("api",))
         return [CommitLine(commit="b" * 40, subject="a later change")]
 
@@ -211,6 +214,26 @@ async def test_git_knows_the_short_names(deployer: Make, home: Path) -> None:
     assert not await built.same("d" * 40, FULL)
     with pytest.raises(RefusedError):
         await built.resolve("v2")
+
+
+@pytest.mark.parametrize("with_git", [True, False])
+async def test_a_tool_that_prints_short_names(
+    deployer: Make, home: Path, *, with_git: bool
+) -> None:
+    """It is understood without git, and while git does not answer."""
+    options = {"repository": Git({}, RemoteError("the remote hangs"))} if with_git else {}
+    built = deployer(home, confirm_timeout=0.1, **options)
+    (home / "live").write_text("b" * 40, encoding="utf-8")
+    plant(home, "short", "")
+    [route] = await built.survey("b" * 40, "b" * 40)
+    assert [problem.code for problem in route.problems] == ["nothing-to-do"]
+    move = await plan_move(built, FULL)
+    outcome = await bring_about(built, msgspec.structs.replace(move, origin="b" * 40), FakeAction())
+    assert outcome.state is StepState.DONE
+    assert live(home) == FULL
+    again = await built.inspect(move)
+    assert again is not None
+    assert again.found_done
 
 
 async def test_a_whole_commit_needs_no_git(deployer: Make, home: Path) -> None:

@@ -261,8 +261,7 @@ async def test_a_colleague_did_it_by_hand(remote: GitRemote, deployer: Deployer)
         ),
         (
             "pre-receive",
-            "echo 'TF402455: Pushes to this branch are not permitted; you must use a pull request "
-            "to update this branch.' >&2; exit 1",
+            "echo 'TF402455: not permitted; you must use a pull request to update it' >&2; exit 1",
             "push-protected",
         ),
     ],

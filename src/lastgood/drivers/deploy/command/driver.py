@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lastgood.drivers.deploy.command.tool import DeployTool
 from lastgood.errors import RefusedError, RemoteError, StepError
 from lastgood.model.problem import Problem
-from lastgood.model.revision import is_release_name
+from lastgood.model.revision import is_release_name, same_version
 from lastgood.model.route import FoundRelease, Route
 from lastgood.model.run import StepOutcome, StepState
 from lastgood.model.verdict import Method
@@ -108,7 +108,7 @@ class CommandDeployer:
 
     async def inspect(self, move: Move) -> StepOutcome | None:
         """Done when the tool says that the target runs; never, while it cannot say."""
-        if move.again or await self.current() != move.target:
+        if move.again or not _is(await self.current(), move.target):
             return None
         if not await self._tool.waited(move.target, self._toolbox.children):
             return None
@@ -123,7 +123,7 @@ class CommandDeployer:
                 code="odd-name",
             )
         live = await self.current()
-        if live and move.origin and live not in {move.origin, move.target}:
+        if live and move.origin and not (_is(live, move.origin) or _is(live, move.target)):
             raise StepError(
                 f"{self._toolbox.name} was deployed since the plan was made",
                 cause=f"{move.origin} was live, now {live} is",
@@ -178,7 +178,7 @@ class CommandDeployer:
             live = await self._current(action.children)
         except RemoteError as error:
             return StepError(error.message, cause=error.cause, mend=error.mend, code=error.code)
-        if live == move.target:
+        if _is(live, move.target):
             return None
         return StepError(
             f"the deploy tool ended well, but {move.target} does not run",
@@ -188,12 +188,17 @@ class CommandDeployer:
         )
 
 
+def _is(runs: str | None, release: str) -> bool:
+    """Whether what runs is that release; a tool may print the beginning of its commit."""
+    return runs is not None and same_version(runs, release)
+
+
 def _problems(target: str, live: str | None, origin: str | None, drop: str | None) -> list[Problem]:
     found = []
     if not is_release_name(target):
         name = f"{target[:80]!r} cannot be the name of a release"
         found.append(_problem("odd-name", name, "choose a release with --to"))
-    if target == (live or origin) and origin in {None, target}:
+    if _is(live or origin, target) and (origin is None or _is(origin, target)):
         found.append(
             _problem(
                 "nothing-to-do",

@@ -53,7 +53,11 @@ class Repository(Protocol):
         """Whether a commit is the ancestor or is built on it."""
 
     async def same_content(self, one: str, other: str, paths: Sequence[str] = ()) -> bool:
-        """Whether two commits carry the same tree, wholly or for these paths."""
+        """Whether two commits carry the same tree, wholly or for these paths.
+
+        Raises:
+            RefusedError: neither has anything at these paths (code `paths-absent`).
+        """
 
     async def between(self, old: str, new: str, paths: Sequence[str] = ()) -> Sequence[CommitLine]:
         """The commits of `new` that `old` lacks, newest first, optionally only those on paths."""
@@ -68,6 +72,10 @@ class Repository(Protocol):
         """Make the commit that carries the target's tree (or only its paths) on top of base.
 
         Made in the cache only: pushing is `push`. The same arguments give the same commit.
+
+        Raises:
+            RefusedError: base carries that already (`nothing-to-do`), or the target has nothing at
+                any of the paths (`paths-absent`).
         """
 
     async def commit_drop(self, first: str, last: str, base: str, message: str) -> str:

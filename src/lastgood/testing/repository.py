@@ -243,6 +243,25 @@ class RepositoryConformance:
         }
         assert remote.read(made, "deep/b") == "2"
 
+    async def test_paths_at_which_nothing_is(
+        self, remote: GitRemote, repository: Repository
+    ) -> None:
+        """All would be the same there, and going back would delete the service that moved in."""
+        old = remote.commit({"backend/app": "1"})
+        base = remote.commit({"backend/app": None, "services/backend/app": "1", "later": "2"})
+        for work in (
+            repository.commit_tree(old, base, ["services/backend"], "Back"),
+            repository.commit_tree(old, base, ["bakcend"], "Back"),
+            repository.same_content(old, base, ["bakcend"]),
+        ):
+            refusal = await error_of(work)
+            assert isinstance(refusal, RefusedError)
+            assert refusal.code == "paths-absent"
+        both = ["backend", "services/backend"]
+        made = await repository.commit_tree(old, base, both, "Back")
+        await repository.push(made, base, FakeAction())
+        assert sorted(remote.files(made)) == ["backend/app", "later"]
+
     async def test_nothing_to_do(self, remote: GitRemote, repository: Repository) -> None:
         """No empty commit is made: it would set off a deployment for nothing."""
         first = remote.commit({"app": "1"})

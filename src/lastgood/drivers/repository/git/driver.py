@@ -12,7 +12,7 @@ from lastgood.drivers.repository.git.command import Git
 from lastgood.drivers.repository.git.failure import BrokenCacheError
 from lastgood.drivers.repository.git.pushing import Answer, push_if
 from lastgood.drivers.repository.git.refs import Refs
-from lastgood.drivers.repository.git.trees import differs
+from lastgood.drivers.repository.git.trees import differs, require_any
 from lastgood.errors import RefusedError, StepError
 from lastgood.process.masking import harmless
 
@@ -90,7 +90,11 @@ class GitRepository:
 
         async def look() -> bool:
             await reading.require(self._git, one, other)
-            return not await differs(self._git, one, other, paths)
+            if await differs(self._git, one, other, paths):
+                return False
+            if paths and one != other:
+                await require_any(self._git, one, paths)
+            return True
 
         return await self._reading(look)
 

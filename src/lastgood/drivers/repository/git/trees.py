@@ -33,8 +33,10 @@ async def with_paths_of(git: Git, tip: str, target: str, paths: Sequence[str]) -
     """The tip's tree in which these paths are the target's; what the target lacks is gone.
 
     Raises:
-        RefusedError: a file of the tip stands where the target has a folder above a path.
+        RefusedError: a file of the tip stands where the target has a folder above a path, or the
+            target has nothing at any of the paths (code `paths-absent`).
     """
+    await require_any(git, target, paths)
     tree: str | None = await tree_of(git, tip)
     for path in paths:
         wanted = await _entries(git, target, path)
@@ -42,6 +44,25 @@ async def with_paths_of(git: Git, tip: str, target: str, paths: Sequence[str]) -
     if tree is None:
         tree = await _made(git, {})
     return tree
+
+
+async def require_any(git: Git, commit: str, paths: Sequence[str]) -> None:
+    """See that a commit has something at one of the paths at least.
+
+    Where it has not, the paths are misspelt or the service stood elsewhere then: everything would
+    be the same there, and going back would delete the service.
+
+    Raises:
+        RefusedError: it has not (code `paths-absent`).
+    """
+    words = ("ls-tree", "-z", "--full-tree", "--end-of-options", commit, "--", *paths)
+    if not (await git.read(*words, env=LITERAL)).stdout:
+        raise RefusedError(
+            f"{commit[:12]} has nothing at {harmless(', '.join(paths))[:200]}",
+            cause="these `paths` are misspelt, or the service stood elsewhere then",
+            mend="correct the service's `paths` in lastgood.yaml: list where it stood as well",
+            code="paths-absent",
+        )
 
 
 async def differs(git: Git, one: str, other: str, paths: Sequence[str] = ()) -> bool:

@@ -78,6 +78,12 @@ def test_people_see_the_path_and_the_evidence(live: Stack) -> None:
     assert "next: lastgood rollback" in ran.out
 
 
+def test_times_are_no_shares(live: Stack) -> None:
+    ran = live.run("decide", "--outage", "5m", "--hotfix-in", "20m")
+    assert "outage_s: 5 min" in ran.said
+    assert "hotfix_in_s: 20 min" in ran.said
+
+
 def test_a_rollback_opens_the_incident_and_advice_is_not_action(live: Stack) -> None:
     assert live.run("decide", "--affected", "60").code == 0
     shown = live.run("incident", "show", "--json").json

@@ -19,6 +19,7 @@ from lastgood.testing.nouns import START, at, failing, health, observation, rele
 
 if TYPE_CHECKING:
     from lastgood.model.observation import Observation
+    from lastgood.model.release import Release
     from lastgood.model.verdict import Verdict
 
 POLICY = Policy()
@@ -472,3 +473,50 @@ def test_the_table_is_whole_and_leads_only_downward() -> None:
         for says in Says:
             end = row.leads_to(says)
             assert isinstance(end, Decision) or end in names[place + 1 :]
+
+
+FEW = share(0.01, 0.09, n=600, failed=30)
+ONLY = release("b", minutes=-5)
+"""The one known good release, and it is what runs."""
+
+
+def test_the_odd_failed_request_has_no_cause_to_name() -> None:
+    verdict = decide(Statement(), observation(health("api"), signal=FEW, services=LIVE))
+    assert verdict.decision is MONITOR
+    assert verdict.reasons[1:] == ("monitor closely and keep the rollback prepared",)
+
+
+def test_a_share_does_not_say_which_service_failed() -> None:
+    high = share(0.55, 0.7, n=240, failed=150)
+    verdict = decide(Statement(), observation(health("api"), signal=high, services=LIVE))
+    assert verdict.path[-1].because.startswith("requests of users failed within ")
+    assert verdict.path[-1].because.endswith(" of the deployment of backend")
+
+
+def test_a_word_that_stands_alone_is_not_said_to_be_uncontested() -> None:
+    seen = observation(health("api"), services=LIVE)
+    verdict = judge(Policy(), Statement(affected=0.6), seen, (ONLY,), START)
+    assert verdict.decision is ROLLBACK
+    assert verdict.path[-1].because == (
+        "a person's word stands; backend runs its only known good release"
+    )
+
+
+@pytest.mark.parametrize("releases", [(), (ONLY,)])
+def test_that_there_is_nowhere_to_go_back_to_is_said(releases: tuple[Release, ...]) -> None:
+    seen = observation(health("api"), services=LIVE)
+    verdict = judge(Policy(), Statement(security=True), seen, releases, START)
+    assert verdict.decision is ROLLBACK
+    assert "`lastgood rollback --to REVISION`" in verdict.reasons[-1]
+
+
+def test_when_the_release_is_not_the_cause_other_changes_are_to_be_looked_for() -> None:
+    verdict = judge(Policy(), Statement(), observation(SICK, services=LIVE), (ONLY,), START)
+    assert verdict.decision is MONITOR
+    assert "look at what else changed" in verdict.reasons[-1]
+
+
+def test_that_all_is_healthy_is_said_once() -> None:
+    seen = observation(health("api"), services=LIVE)
+    verdict = decide(Statement(failed_deployment=True), seen)
+    assert [r for r in verdict.reasons if "healthy" in r] == ["every check is healthy (1)"]

@@ -14,13 +14,14 @@ from lastgood.cli.session import Session, command
 from lastgood.cli.words import brief, indented
 from lastgood.config.duration import seconds
 from lastgood.errors import ExitCode, UsageError
+from lastgood.judge.words import duration
 from lastgood.model.statement import Statement
 from lastgood.model.verdict import Decision
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from lastgood.model.verdict import Verdict
+    from lastgood.model.verdict import Evidence, Verdict
 
 app = typer.Typer()
 
@@ -103,7 +104,7 @@ def verdict_text(verdict: Verdict) -> RenderableType:
     parts.append(path)
     parts.append(Text("the evidence:", "dim"))
     for item in verdict.evidence:
-        line = f"{item.name}: {_value(item.value)}"
+        line = f"{item.name}: {_value(item)}"
         if item.low is not None and item.high is not None:
             line += f" ({item.low:.1%} to {item.high:.1%}, n = {item.n})"
         parts.append(indented(brief(f"{line}  {item.source}"), "dim"))
@@ -115,5 +116,12 @@ def _method(verdict: Verdict) -> str:
     return f" (method {verdict.method})" if verdict.method else ""
 
 
-def _value(value: object) -> str:
-    return f"{value:.1%}" if isinstance(value, float) else str(value)
+def _value(item: Evidence) -> str:
+    """Shares as percentages, but what is named as seconds is no share."""
+    if item.value is None:
+        return "not known"
+    if isinstance(item.value, bool):
+        return "yes" if item.value else "no"
+    if isinstance(item.value, float):
+        return duration(item.value) if item.name.endswith("_s") else f"{item.value:.1%}"
+    return str(item.value)

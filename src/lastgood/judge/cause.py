@@ -17,7 +17,7 @@ rollback what runs is known good, so only what began after the rollback speaks f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -56,12 +56,27 @@ class Cause:
 
     Attributes:
         deployed_at: of the release that the problem came with, when it is likely.
+        nowhere: nothing known good differs from what runs, whatever began when.
     """
 
     service: str
     likely: Likely
     because: str
     deployed_at: datetime | None = None
+    nowhere: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Beginning:
+    """Between when and when a problem began, and what it is in words.
+
+    Nobody may have looked before: `seen` says no more than that.
+    """
+
+    what: str
+    seen: str
+    earliest: datetime
+    latest: datetime
 
 
 def attribute(case: Case) -> tuple[Cause, ...]:
@@ -79,24 +94,35 @@ def attribute(case: Case) -> tuple[Cause, ...]:
 def attribute_service(case: Case, service: str) -> Cause:
     """How one service's deployment stands as the cause."""
     view = case.seen.services.get(service) if case.seen is not None else None
-    if view is None or view.live is None or view.live_since is None:
-        because = f"nobody knows which release of {service} is live since when"
-        return Cause(service=service, likely=Likely.UNKNOWN, because=because)
-    began = beginning(case, service)
-    if began is None:
-        because = f"when {service} began to fail was not seen"
-        return Cause(service=service, likely=Likely.UNKNOWN, because=because)
+    running = view.live if view is not None else None
     releases = [r for r in case.releases if r.service == service]
     carried = contents(releases)
-    live = carried.get(view.live, view.live)
+    live = None if running is None else carried.get(running, running)
     good = {
         carried.get(r.commit, r.commit): r for r in releases if r.standing is Standing.KNOWN_GOOD
     }
+    cause = against_time(case, service, live, releases, good)
+    return replace(cause, nowhere=not good.keys() - {live})
+
+
+def against_time(
+    case: Case,
+    service: str,
+    live: str | None,
+    releases: Sequence[Release],
+    good: Mapping[str, Release],
+) -> Cause:
+    """How the time at which the problem began stands to the service's deployments."""
+    view = case.seen.services.get(service) if case.seen is not None else None
+    if view is None or live is None or view.live_since is None:
+        because = f"nobody knows which release of {service} is live since when"
+        return Cause(service=service, likely=Likely.UNKNOWN, because=because)
+    began = beginning(case, service)
     changes = deployments(live, view.live_since, releases, good)
-    if began[1] < min(changes) - RECORD_LAG:
+    if began is not None and began.latest < min(changes) - RECORD_LAG:
         because = (
-            f"{service} began to fail at {clock(began[1])}, "
-            f"before its release was deployed at {clock(min(changes))}"
+            f"{began.what} at {clock(began.latest)}, "
+            f"before the release of {service} was deployed at {clock(min(changes))}"
         )
         return Cause(service=service, likely=Likely.AGAINST, because=because)
     if not good:
@@ -105,32 +131,30 @@ def attribute_service(case: Case, service: str) -> Cause:
     if set(good) == {live}:
         because = f"{service} runs its only known good release"
         return Cause(service=service, likely=Likely.UNLIKELY, because=because)
+    if began is None:
+        because = f"when {service} began to fail was not seen"
+        return Cause(service=service, likely=Likely.UNKNOWN, because=because)
     return compare(service, began, changes, case.policy.likely_cause_within_s)
 
 
-def compare(
-    service: str,
-    began: tuple[datetime, datetime],
-    changes: Sequence[datetime],
-    within_s: float,
-) -> Cause:
+def compare(service: str, began: Beginning, changes: Sequence[datetime], within_s: float) -> Cause:
     """Whether a problem began within the policy's time after one of the deployments."""
-    earliest, latest = began
     for at in sorted(changes, reverse=True):
-        if at - RECORD_LAG <= latest and (earliest - at).total_seconds() <= within_s:
-            lag = duration(max(0.0, (latest - at).total_seconds()))
-            because = f"{service} began to fail within {lag} of its deployment"
+        if at - RECORD_LAG <= began.latest and (began.earliest - at).total_seconds() <= within_s:
+            lag = duration(max(0.0, (began.latest - at).total_seconds()))
+            because = f"{began.what} within {lag} of the deployment of {service}"
             return Cause(service=service, likely=Likely.YES, because=because, deployed_at=at)
-    ran = duration((earliest - max(changes)).total_seconds())
-    because = f"{service} ran for {ran} before it failed"
+    ran = duration((began.earliest - max(changes)).total_seconds())
+    because = f"{service} ran for {ran} before {began.seen}"
     return Cause(service=service, likely=Likely.UNLIKELY, because=because)
 
 
-def beginning(case: Case, service: str) -> tuple[datetime, datetime] | None:
+def beginning(case: Case, service: str) -> Beginning | None:
     """Between when and when the problem of a service began, as far as was seen.
 
     The newest of its failing checks counts, so that a check that has been broken for days does not
-    acquit a release. A share tells only that it began within its window or before.
+    acquit a release. A share tells only that it began within its window or before, and of users,
+    not of which service.
     """
     since = [
         health.failing_since
@@ -138,11 +162,21 @@ def beginning(case: Case, service: str) -> tuple[datetime, datetime] | None:
         if name in case.failing and health.failing_since is not None
     ]
     if since:
-        return max(since), max(since)
+        return Beginning(
+            what=f"{service} failed",
+            seen="it was seen to fail",
+            earliest=max(since),
+            latest=max(since),
+        )
     share = case.share
     if share is None or not share.failed:
         return None
-    return share.since or share.at, share.at
+    return Beginning(
+        what="requests of users failed",
+        seen="requests of users were seen to fail",
+        earliest=share.since or share.at,
+        latest=share.at,
+    )
 
 
 def deployments(
@@ -182,7 +216,9 @@ def is_cause(case: Case) -> Answer:
     if decided_by_statement(case):
         if likely is Likely.AGAINST:
             return Answer(says=Says.NO, because=because)
-        return Answer(says=Says.YES, because=f"nothing speaks against it: {because}", stated=True)
+        if likely is not Likely.YES:
+            because = f"a person's word stands; {because}"
+        return Answer(says=Says.YES, because=because, stated=True)
     says = {Likely.YES: Says.YES, Likely.UNKNOWN: Says.UNKNOWN}.get(likely, Says.NO)
     return Answer(says=says, because=because)
 

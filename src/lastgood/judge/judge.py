@@ -45,6 +45,15 @@ ADVICE = {
     ),
 }
 
+NOT_THE_CAUSE = (
+    "a rollback is not likely to help: look at what else changed (configuration, data, providers, "
+    "traffic), and keep the rollback prepared"
+)
+
+NOWHERE = (
+    "roll back; nothing to go back to is known good, so name it: `lastgood rollback --to REVISION`"
+)
+
 
 def judge(
     policy: Policy,
@@ -119,19 +128,37 @@ def reasons(
     measured = answers.measured(case)
     if case.statement.affected is not None and measured is not None:
         said.append(f"measured: {measured.because}")
-    if not case.statement.empty and case.healthy:
+    if not case.statement.empty and case.healthy and answers.probed(case).because not in said:
         said.append("every check is healthy as seen from here")
     if case.down and case.seen is not None and case.seen.connectivity is None:
         said.append("whether this machine itself has a connection was not checked")
     if case.blind:
         said.append("this machine reached nothing at all: nothing was observed")
     said.extend(
-        c.because
-        for c in causes
-        if c.because not in " ".join(said) and c.likely is not Likely.UNKNOWN
+        c.because for c in causes if c.because not in " ".join(said) and bears(case, decision, c)
     )
-    said.append(ADVICE[decision])
+    said.append(advice(decision, path, causes))
     return tuple(said)
+
+
+def bears(case: Case, decision: Decision, cause: Cause) -> bool:
+    """Whether a cause that nobody asked for is worth a word.
+
+    While no check fails and the share is not too high, the odd failed request has no cause to name.
+    """
+    if decision is Decision.ROLLBACK and cause.nowhere:
+        return True
+    wrong = bool(case.failing) or decision is not Decision.MONITOR
+    return wrong and cause.likely is not Likely.UNKNOWN
+
+
+def advice(decision: Decision, path: Sequence[Branch], causes: Sequence[Cause]) -> str:
+    """What to do now, with the way that the question which decided leaves open."""
+    if decision is Decision.MONITOR and path[-1].question == TREE[-1].question:
+        return NOT_THE_CAUSE
+    if decision is Decision.ROLLBACK and causes and all(c.nowhere for c in causes):
+        return NOWHERE
+    return ADVICE[decision]
 
 
 def impact_start(case: Case, likely: Sequence[Cause]) -> datetime | None:

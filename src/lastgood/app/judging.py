@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lastgood.app.project import now, operator
+from lastgood.app.remembering import memory_of
 from lastgood.judge.judge import judge as decide
 from lastgood.model.noun import to_json
 from lastgood.model.verdict import Decision
@@ -26,9 +27,13 @@ def judge(project: Project, observation: Observation | None, statement: Statemen
 
 
 def record_verdict(
-    project: Project, verdict: Verdict, statement: Statement, incident: Incident | None
+    project: Project,
+    observation: Observation | None,
+    verdict: Verdict,
+    statement: Statement,
+    incident: Incident | None,
 ) -> None:
-    """Write the verdict into the events; a hotfix starts its clock."""
+    """Write the verdict into the events, with since when checks fail; a hotfix starts its clock."""
     state = project.state
     with state.transaction():
         state.events.append(
@@ -38,7 +43,8 @@ def record_verdict(
             at=verdict.at,
             environment=project.name,
             incident=incident.id if incident else None,
-            data={"verdict": to_json(verdict), "statement": to_json(statement)},
+            data={"verdict": to_json(verdict), "statement": to_json(statement)}
+            | memory_of(observation),
         )
         if verdict.decision is Decision.HOTFIX and statement.hotfix_in_s is not None:
             state.watches.supersede(project.name, WatchKind.HOTFIX)

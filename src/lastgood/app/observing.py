@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lastgood.app.remembering import remembered
 from lastgood.observe.connectivity import Connectivity
 from lastgood.observe.observer import Observer
 from lastgood.observe.watched import Instances, WatchedCheck, WatchedService
@@ -76,5 +77,7 @@ def recorded(project: Project) -> dict[str, Deployment]:
 
 
 async def observe(project: Project, drivers: Drivers) -> Observation:
-    """Look from cold until each check has a standing."""
-    return await observer(project, drivers).settle(recorded(project))
+    """Look until each check has a standing; cold, but for since when the failing ones fail."""
+    looking = observer(project, drivers)
+    looking.prober.restore(remembered(project))
+    return await looking.settle(recorded(project))

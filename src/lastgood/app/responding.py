@@ -38,7 +38,7 @@ async def respond(
     incident = None
     if verdict.decision in LEADS_TO_INCIDENT:
         incident = ensure_incident(project, verdict, statement.by)
-    record_verdict(project, verdict, statement, incident)
+    record_verdict(project, observation, verdict, statement, incident)
     if verdict.decision is Decision.MONITOR:
         await keep_plan(project, drivers, observation, verdict)
     if verdict.decision is Decision.ROLLBACK and project.policy.auto == "rollback":

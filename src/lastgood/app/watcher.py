@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lastgood.app.judging import judge
 from lastgood.app.observing import observe, observer, recorded
+from lastgood.app.remembering import remembered
 from lastgood.app.responding import respond
 from lastgood.app.submitting import wake
 from lastgood.model.statement import Statement
@@ -53,6 +54,7 @@ async def sights(project: Project) -> AsyncIterator[Sight]:
         wake(project)
     async with project.drivers() as drivers:
         watcher = observer(project, drivers)
+        watcher.prober.restore(remembered(project))
         looking = asyncio.create_task(watcher.prober.run())
         told: Decision | None = Decision.MONITOR
         try:

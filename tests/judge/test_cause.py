@@ -181,7 +181,7 @@ ALONE = [Statement(security=True), Statement(corruption=True), Statement(data_lo
 def test_what_decides_on_its_own_is_never_turned(statement: Statement) -> None:
     verdict = judge(Policy(), statement, down(-60), (GOOD, CANDIDATE), START)
     assert verdict.decision is ROLLBACK
-    assert any("before the release of backend was deployed" in reason for reason in verdict.reasons)
+    assert any("before its release was deployed" in reason for reason in verdict.reasons)
 
 
 def test_a_stated_outage_is_turned_by_evidence_against() -> None:

@@ -490,7 +490,7 @@ def test_a_share_does_not_say_which_service_failed() -> None:
     high = share(0.55, 0.7, n=240, failed=150)
     verdict = decide(Statement(), observation(health("api"), signal=high, services=LIVE))
     assert verdict.path[-1].because.startswith("requests of users failed within ")
-    assert verdict.path[-1].because.endswith(" of the deployment of backend")
+    assert verdict.path[-1].because.endswith(" of backend's deployment")
 
 
 def test_a_word_that_stands_alone_is_not_said_to_be_uncontested() -> None:
@@ -520,3 +520,11 @@ def test_that_all_is_healthy_is_said_once() -> None:
     seen = observation(health("api"), services=LIVE)
     verdict = decide(Statement(failed_deployment=True), seen)
     assert [r for r in verdict.reasons if "healthy" in r] == ["every check is healthy (1)"]
+
+
+def test_a_running_outage_need_not_be_waited_for_by_who_knows_more() -> None:
+    belongs = {"api": ("backend",), "home": ("frontend",)}
+    seen = observation(SICK, health("home"), belongs=belongs, services=LIVE)
+    verdict = decide(Statement(), seen)
+    assert verdict.decision is MONITOR
+    assert "`lastgood decide --affected 60`" in verdict.reasons[-1]

@@ -75,6 +75,7 @@ class Beginning:
 
     what: str
     seen: str
+    whose: str
     earliest: datetime
     latest: datetime
 
@@ -122,7 +123,7 @@ def against_time(
     if began is not None and began.latest < min(changes) - RECORD_LAG:
         because = (
             f"{began.what} at {clock(began.latest)}, "
-            f"before the release of {service} was deployed at {clock(min(changes))}"
+            f"before {began.whose} release was deployed at {clock(min(changes))}"
         )
         return Cause(service=service, likely=Likely.AGAINST, because=because)
     if not good:
@@ -142,7 +143,7 @@ def compare(service: str, began: Beginning, changes: Sequence[datetime], within_
     for at in sorted(changes, reverse=True):
         if at - RECORD_LAG <= began.latest and (began.earliest - at).total_seconds() <= within_s:
             lag = duration(max(0.0, (began.latest - at).total_seconds()))
-            because = f"{began.what} within {lag} of the deployment of {service}"
+            because = f"{began.what} within {lag} of {began.whose} deployment"
             return Cause(service=service, likely=Likely.YES, because=because, deployed_at=at)
     ran = duration((began.earliest - max(changes)).total_seconds())
     because = f"{service} ran for {ran} before {began.seen}"
@@ -165,6 +166,7 @@ def beginning(case: Case, service: str) -> Beginning | None:
         return Beginning(
             what=f"{service} failed",
             seen="it was seen to fail",
+            whose="its",
             earliest=max(since),
             latest=max(since),
         )
@@ -174,6 +176,7 @@ def beginning(case: Case, service: str) -> Beginning | None:
     return Beginning(
         what="requests of users failed",
         seen="requests of users were seen to fail",
+        whose=f"{service}'s",
         earliest=share.since or share.at,
         latest=share.at,
     )

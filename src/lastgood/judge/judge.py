@@ -50,6 +50,11 @@ NOT_THE_CAUSE = (
     "traffic), and keep the rollback prepared"
 )
 
+OUTAGE_RUNS = (
+    "monitor closely and keep the rollback prepared; if you know how many users are affected, do "
+    "not wait: `lastgood decide --affected 60`"
+)
+
 NOWHERE = (
     "roll back; nothing to go back to is known good, so name it: `lastgood rollback --to REVISION`"
 )
@@ -156,6 +161,8 @@ def advice(decision: Decision, path: Sequence[Branch], causes: Sequence[Cause]) 
     """What to do now, with the way that the question which decided leaves open."""
     if decision is Decision.MONITOR and path[-1].question == TREE[-1].question:
         return NOT_THE_CAUSE
+    if decision is Decision.MONITOR and path[-1].answer == Says.YES:
+        return OUTAGE_RUNS
     if decision is Decision.ROLLBACK and causes and all(c.nowhere for c in causes):
         return NOWHERE
     return ADVICE[decision]

@@ -58,7 +58,8 @@ def caddy(user: str | None, status: int = 200, age_s: float = 1.0, **more: Any) 
     if user is not None:
         headers["X-User-Hash"] = [user]
     request = {"method": "GET", "uri": more.get("uri", "/"), "headers": headers}
-    return json.dumps({"ts": END - age_s, "request": request, "status": status})
+    waited = {"duration": more["waited"]} if "waited" in more else {}
+    return json.dumps({"ts": END - age_s, "request": request, "status": status} | waited)
 
 
 def write(path: Path, *lines: str) -> None:
@@ -140,6 +141,32 @@ async def test_requests_without_a_user_are_not_guessed(log: Path) -> None:
     signal = await measured(log)
     assert signal.value is None
     assert signal.error == ("none of 3 requests names a user at request.headers.X-User-Hash")
+
+
+@pytest.mark.parametrize("status", [499, 0])
+async def test_who_gave_up_was_not_served(log: Path, status: int) -> None:
+    """A backend that hangs: its users leave, and the log has no failure."""
+    write(log, *(caddy(f"u{n}", status, waited=1.5) for n in range(60)))
+    signal = await measured(log)
+    assert signal.value is None
+    assert signal.error == "none of 60 requests was waited for until it was answered"
+
+
+async def test_who_waited_long_and_gave_up_is_affected(log: Path) -> None:
+    write(
+        log,
+        *(caddy(f"u{n}", 499, waited=8.0) for n in range(6)),
+        caddy("a", 499, waited=0.4),
+        caddy("b", 499, waited="soon"),
+        caddy("b", 499, waited=None),
+        *(caddy(f"v{n}") for n in range(4)),
+    )
+    signal = await measured(log)
+    assert (signal.failed, signal.n) == (6, 10)
+    nginx = {"msec": str(END - 1), "status": "499", "request_time": "9.500", "user": "x"}
+    write(log, json.dumps(nginx))
+    signal = await measured(log, user="user")
+    assert (signal.failed, signal.n) == (1, 1)
 
 
 async def test_header_names_in_another_case_are_found(log: Path) -> None:

@@ -34,6 +34,7 @@ class Count:
         users: everyone seen in the window.
         failed: those of them with at least one failed request.
         nameless: requests in the window that name no user.
+        given_up: requests in the window that their users did not wait for.
         oldest: time of the oldest line that was looked at.
         newest: time of a user's newest request, also before the window.
         failed_since: time of the first request in the window that failed a user.
@@ -44,6 +45,7 @@ class Count:
     users: set[str | bytes] = field(default_factory=set)
     failed: set[str | bytes] = field(default_factory=set)
     nameless: int = 0
+    given_up: int = 0
     unreadable: int = 0
     oldest: float | None = None
     newest: float | None = None
@@ -122,6 +124,7 @@ class AccessLog:
         return old > 0
 
     def _add(self, entry: Entry, count: Count, *, in_window: bool) -> None:
+        count.given_up += entry.given_up and in_window
         if not entry.counted:
             return
         if entry.user is None:
@@ -170,6 +173,8 @@ class AccessLog:
         )
 
     def _why_nobody(self, count: Count) -> str:
+        if count.given_up:
+            return f"none of {count.given_up} requests was waited for until it was answered"
         if count.nameless:
             return f"none of {count.nameless} requests names a user at {self._options.user}"
         if count.newest is None and count.oldest is None and count.unreadable:

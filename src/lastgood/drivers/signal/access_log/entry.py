@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +20,11 @@ _PATHS = (("request", "uri"), ("request_uri",), ("uri",), ("path",))
 _LAST_SECOND = 1e11
 _LAST_MILLISECOND = 1e14
 _LONGEST_USER = 64
+_WAITS = (("duration",), ("request_time",))
+# Nobody was there any more to be answered: nginx and Caddy write 499, Caddy also 0.
+_GIVEN_UP = frozenset({0, 499})
+# Who leaves a page sooner may have changed their mind; who waited this long was not served.
+PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +34,15 @@ class Entry:
     Attributes:
         at: seconds since 1970.
         user: who asked; None when the line does not say.
-        counted: whether a user made it, not a probe.
+        counted: whether a user made it, not a probe, and it shows whether they were served.
+        given_up: nobody waited for the answer; counted, as failed, after a long wait alone.
     """
 
     at: float
     user: str | bytes | None
     failed: bool
     counted: bool
+    given_up: bool = False
 
 
 class Reader:
@@ -67,11 +75,16 @@ class Reader:
     def entry(self, at: float, fields: dict[str, object]) -> Entry:
         """The entry that a line's fields make."""
         status = _status(_field(fields, self._status))
+        failed = status is not None and status >= self._failed_from
+        given_up = status in _GIVEN_UP and not failed
+        waited = given_up and _waited_s(fields) >= PATIENCE_S
+        counted = status is not None and not self._is_probe(fields)
         return Entry(
             at=at,
             user=_user(_field(fields, self._user)),
-            failed=status is not None and status >= self._failed_from,
-            counted=status is not None and not self._is_probe(fields),
+            failed=failed or waited,
+            counted=counted and (waited or not given_up),
+            given_up=counted and given_up,
         )
 
     def _is_probe(self, fields: dict[str, object]) -> bool:
@@ -120,6 +133,19 @@ def _status(value: object) -> int | None:
     if isinstance(value, str) and value.isdecimal() and len(value) == 3:  # noqa: PLR2004 - nginx writes text
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _waited_s(fields: dict[str, object]) -> float:
+    """How long the answer was waited for; 0 when the line does not say."""
+    for path in _WAITS:
+        value = _field(fields, path) if path[0] in fields else None
+        try:
+            waited = float(value) if isinstance(value, str | int | float) else 0.0
+        except (ValueError, OverflowError):
+            continue
+        if isfinite(waited) and waited > 0:
+            return waited
+    return 0.0
 
 
 def _seconds(value: object) -> float | None:

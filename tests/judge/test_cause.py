@@ -194,3 +194,45 @@ def test_a_stated_share_does_not_speak_for_an_observed_outage() -> None:
     seen = down(-11, live_since=None)
     verdict = judge(Policy(), Statement(affected=0.1), seen, (GOOD, CANDIDATE), START)
     assert verdict.decision is INSUFFICIENT
+
+
+def test_a_share_alone_takes_no_known_good_release_back_while_another_is_doubtful() -> None:
+    """Users fail, no check does: the release that soaked five hours ago is not to be blamed."""
+    releases = (
+        GOOD,
+        CANDIDATE,
+        release("c", minutes=-9000, service="frontend"),
+        release("d", minutes=-300, service="frontend"),
+    )
+    seen = observation(
+        health("api"),
+        signal=share(0.6, 0.9),
+        services={"backend": ("b", -5.0), "frontend": ("d", -300.0)},
+    )
+    verdict = judge(Policy(), Statement(), seen, releases, START)
+    assert verdict.decision is ROLLBACK
+    assert verdict.services == ("backend",)
+    alone = observation(
+        health("api"),
+        signal=share(0.6, 0.9),
+        services={"backend": ("a", -6000.0), "frontend": ("d", -300.0)},
+    )
+    assert judge(Policy(), Statement(), alone, releases, START).services == ("frontend",)
+
+
+def test_a_known_good_service_that_fails_with_a_doubtful_one_is_left_alone() -> None:
+    releases = (
+        GOOD,
+        CANDIDATE,
+        release("c", minutes=-9000, service="frontend"),
+        release("d", minutes=-300, service="frontend"),
+    )
+    seen = observation(
+        failing("api", -4),
+        failing("home", -4),
+        belongs={"api": ("backend",), "home": ("frontend",)},
+        services={"backend": ("b", -5.0), "frontend": ("d", -300.0)},
+    )
+    verdict = judge(Policy(), Statement(), seen, releases, START)
+    assert verdict.services == ("backend",)
+    assert "what runs of frontend is known good itself" in " ".join(verdict.reasons)

@@ -56,6 +56,7 @@ class Cause:
 
     Attributes:
         deployed_at: of the release that the problem came with, when it is likely.
+        soaked: what runs is itself known good.
         nowhere: nothing known good differs from what runs, whatever began when.
     """
 
@@ -63,6 +64,7 @@ class Cause:
     likely: Likely
     because: str
     deployed_at: datetime | None = None
+    soaked: bool = False
     nowhere: bool = False
 
 
@@ -89,7 +91,24 @@ def attribute(case: Case) -> tuple[Cause, ...]:
     if case.seen is None:
         return ()
     services = case.affected_services or tuple(sorted(case.seen.services))
-    return tuple(attribute_service(case, service) for service in services)
+    return cleared([attribute_service(case, service) for service in services])
+
+
+def cleared(causes: Sequence[Cause]) -> tuple[Cause, ...]:
+    """The causes without known good releases, as long as one that is none explains the problem.
+
+    A share does not say which service fails, and one service's fault shows in the checks of those
+    that need it: what soaked is not taken back on suspicion. If it does not recover, the next
+    verdict finds nothing but known good releases, and then they count.
+    """
+    if not any(c.likely is Likely.YES and not c.soaked for c in causes):
+        return tuple(causes)
+    return tuple(
+        replace(c, likely=Likely.UNLIKELY, because=f"what runs of {c.service} is known good itself")
+        if c.likely is Likely.YES and c.soaked
+        else c
+        for c in causes
+    )
 
 
 def attribute_service(case: Case, service: str) -> Cause:
@@ -103,7 +122,7 @@ def attribute_service(case: Case, service: str) -> Cause:
         carried.get(r.commit, r.commit): r for r in releases if r.standing is Standing.KNOWN_GOOD
     }
     cause = against_time(case, service, live, releases, good)
-    return replace(cause, nowhere=not good.keys() - {live})
+    return replace(cause, soaked=live in good, nowhere=not good.keys() - {live})
 
 
 def against_time(

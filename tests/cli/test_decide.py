@@ -25,6 +25,7 @@ def live(stack: Stack) -> Stack:
     ("words", "verdict", "code"),
     [
         (("--affected", "60"), "rollback", 0),
+        (("--affected", "60%"), "rollback", 0),
         (("--affected", "50"), "monitor", 0),
         (("--affected", "0"), "monitor", 0),
         (("--security",), "rollback", 0),
@@ -76,6 +77,24 @@ def test_people_see_the_path_and_the_evidence(live: Stack) -> None:
     assert "Are more than 50 % of the users affected?" in ran.said
     assert "60.0%" in ran.out
     assert "next: lastgood rollback" in ran.out
+
+
+@pytest.mark.parametrize("said", ["nan", "-1", "101", "most", "", "60%%"])
+def test_what_is_no_percentage_is_refused(stack: Stack, said: str) -> None:
+    ran = stack.run("decide", f"--affected={said}")
+    assert ran.code == 2
+    assert "from 0 to 100" in ran.said
+
+
+def test_an_instance_that_keeps_another_release_is_not_hidden_by_healthy_checks(
+    live: Stack,
+) -> None:
+    other = live.instance("backend")
+    other.keeps = GOOD
+    live.service()["instances"] = [live.instances["backend"].base, other.base]
+    live.configure()
+    ran = live.run("decide", "--json")
+    assert f"instances of backend answer different versions: {GOOD}, {BAD}" in ran.json["reasons"]
 
 
 def test_times_are_no_shares(live: Stack) -> None:

@@ -528,3 +528,8 @@ def test_a_running_outage_need_not_be_waited_for_by_who_knows_more() -> None:
     verdict = decide(Statement(), seen)
     assert verdict.decision is MONITOR
     assert "`lastgood decide --affected 60`" in verdict.reasons[-1]
+
+
+def test_that_this_machine_is_blind_is_said_once() -> None:
+    verdict = decide(Statement(), observation(SICK, connectivity=False))
+    assert len([r for r in verdict.reasons if "reached nothing at all" in r]) == 1

@@ -37,7 +37,7 @@ WORDS = {
 def decide(
     session: Session,
     affected: Annotated[
-        float | None, typer.Option("--affected", help="Per cent of users affected.")
+        str | None, typer.Option("--affected", help="Per cent of users affected, e.g. 60.")
     ] = None,
     outage: Annotated[
         str | None, typer.Option("--outage", help="How long all has been down, e.g. 12m.")
@@ -61,11 +61,8 @@ def decide(
     from lastgood.app.project import operator  # noqa: PLC0415 - likewise
     from lastgood.report.documents import verdict_document  # noqa: PLC0415 - likewise
 
-    hundred = 100
-    if affected is not None and not 0 <= affected <= hundred:
-        raise UsageError("--affected is a percentage", mend="give a number from 0 to 100")
     statement = Statement(
-        affected=None if affected is None else affected / hundred,
+        affected=None if affected is None else _share(affected),
         security=security,
         corruption=corruption,
         data_loss=data_loss,
@@ -79,6 +76,20 @@ def decide(
     session.say(verdict_document(verdict), lambda: verdict_text(verdict))
     unclear = verdict.decision is Decision.INSUFFICIENT_EVIDENCE
     return ExitCode.INSUFFICIENT_EVIDENCE if unclear else ExitCode.GOOD
+
+
+def _share(text: str) -> float:
+    """A percentage as a share; the sign may be written."""
+    hundred = 100
+    try:
+        percent = float(text.strip().removesuffix("%"))
+    except ValueError:
+        percent = -1.0
+    if not 0 <= percent <= hundred:
+        raise UsageError(
+            f"--affected {text!r} is no percentage", mend="give a number from 0 to 100, such as 60"
+        )
+    return percent / hundred
 
 
 def _seconds(option: str, text: str) -> float:

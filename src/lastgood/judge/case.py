@@ -95,6 +95,20 @@ class Case:
         belongs = self.seen.check_services
         return tuple(sorted({s for name in self.failing for s in belongs.get(name, ())}))
 
+    @property
+    def divided(self) -> tuple[str, ...]:
+        """The services whose instances answer different versions, in words.
+
+        A check of one address sees one of them: all checks are healthy, and half of the users are
+        served by another release. Abbreviated versions are no others.
+        """
+        found = []
+        for name, view in (self.seen.services if self.seen is not None else {}).items():
+            voices = sorted({version for version in view.answering.values() if version})
+            if any(not voice.startswith(voices[0]) for voice in voices):
+                found.append(f"instances of {name} answer different versions: {', '.join(voices)}")
+        return tuple(found)
+
     def checks_of(self, service: str) -> dict[str, Health]:
         """The standings of a service's checks."""
         if self.seen is None:

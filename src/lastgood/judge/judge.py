@@ -137,7 +137,8 @@ def reasons(
         said.append("every check is healthy as seen from here")
     if case.down and case.seen is not None and case.seen.connectivity is None:
         said.append("whether this machine itself has a connection was not checked")
-    if case.blind:
+    said.extend(case.divided)
+    if case.blind and decision is not Decision.INSUFFICIENT_EVIDENCE:
         said.append("this machine reached nothing at all: nothing was observed")
     said.extend(
         c.because for c in causes if c.because not in " ".join(said) and bears(case, decision, c)

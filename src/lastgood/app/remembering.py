@@ -28,13 +28,16 @@ HEALED = "run.ended"
 
 
 def memory_of(observation: Observation | None) -> dict[str, str]:
-    """What an event keeps of the failing checks; nothing when this machine saw nothing itself."""
+    """What an event keeps of the checks that fail, or have not shown yet that they do not any more.
+
+    Nothing when this machine saw nothing itself.
+    """
     if observation is None or observation.connectivity is False:
         return {}
     since = {
         name: health.failing_since
         for name, health in observation.healths.items()
-        if health.state is HealthState.FAILING
+        if health.state is not HealthState.HEALTHY
     }
     return {FAILING: msgspec.json.encode(since).decode()}
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lastgood.app.judging import judge
 from lastgood.app.observing import observe, observer, recorded
-from lastgood.app.remembering import remembered
 from lastgood.app.responding import respond
 from lastgood.app.submitting import wake
 from lastgood.model.statement import Statement
 from lastgood.model.verdict import Decision
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from lastgood.app.project import Project
     from lastgood.model.observation import Observation
@@ -47,18 +46,20 @@ async def first_sight(project: Project) -> Sight:
     return Sight(observation, verdict, project.state.watches.pending(project.name))
 
 
-async def sights(project: Project) -> AsyncIterator[Sight]:
+async def sights(project: Project) -> AsyncGenerator[Sight, None]:
     """Look again and again until closed; a verdict that changes has its consequences."""
     statement = Statement(by="watch")
     if project.state.watches.pending(project.name):
         wake(project)
     async with project.drivers() as drivers:
+        first = await first_sight(project)
+        yield first
         watcher = observer(project, drivers)
-        watcher.prober.restore(remembered(project))
+        # From its standings on: from cold nothing would be known again until thresholds are met.
+        watcher.prober.restore(first.observation.healths)
         looking = asyncio.create_task(watcher.prober.run())
         told: Decision | None = Decision.MONITOR
         try:
-            yield await first_sight(project)
             while True:
                 await asyncio.sleep(CADENCE_S)
                 observation = await watcher.observe(recorded(project))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lastgood.app.judging import judge
-from lastgood.app.observing import observer, recorded
+from lastgood.app.observing import observe, observer, recorded
 from lastgood.app.project import now
 from lastgood.app.pruning import prune_releases
 from lastgood.app.reporting import report
@@ -66,7 +66,8 @@ async def _advance(
     if watch.kind is WatchKind.HOTFIX:
         if now() >= watch.until:
             _end(project, watch, WatchState.HELD, "hotfix.over", "the hotfix's time is over")
-            await _judge_again(project, drivers, observation)
+            # A runner that was just started again has no standings yet.
+            await _judge_again(project, drivers, await observe(project, drivers))
         return
     gap_s = max(MIN_GAP_S, GAP_LOOKS * _cadence_s(project))
     advanced = advance(watch, observation, now(), gap_s)

@@ -121,6 +121,18 @@ async def test_log_that_is_cut_short_is_read_again(toolbox: Toolbox, log: Path) 
     await check.close()
 
 
+async def test_log_that_is_cut_short_and_grows_past_its_end_is_read_again(
+    toolbox: Toolbox, log: Path
+) -> None:
+    add(log, *["fine"] * 100)
+    check = checking(toolbox, log)
+    assert (await check.probe()).ok
+    os.truncate(log, 0)
+    add(log, "CRITICAL", *["good"] * 200)
+    assert (await check.probe()).status == "1 matching"
+    await check.close()
+
+
 async def test_missing_log_says_so_and_comes_back(toolbox: Toolbox, log: Path) -> None:
     log.unlink()
     check = checking(toolbox, log)
@@ -173,6 +185,16 @@ def test_pattern_that_cannot_be_used_is_refused(pattern: str) -> None:
         ('{"time":"2026-11-22T10:00:30.123456789Z"}', 29.876544),
         ('1.2.3.4 - - [22/Nov/2026:11:00:00 +0100] "GET /"', 60),
         ("2026-11-22 10:00:55,000 ERROR", 5),
+        ('{"level":"error","ts":1795341630.25,"msg":"x"}', 29.75),
+        ('{"msg":"x","level":50,"time":1795341630250}', 29.75),
+        ('{"msg":"' + "x" * 100 + '", "timestamp": "2026-11-22T10:00:30Z"}', 30),
+        ('{"expires":"2027-11-22T10:00:30Z","@timestamp":"2026-11-22T10:00:30Z"}', 30),
+        ('{"ts":"soon","at":"2026-11-22T10:00:30Z"}', None),
+        ("Nov 22 10:00:55 web-1 app[7]: ERROR", 5),
+        ("<11>Nov  2 10:01:00 web-1 app[7]: ERROR", 20 * 86_400),
+        ("Dec 22 10:01:00 web-1 app[7]: ERROR", 335 * 86_400),
+        ("Jun 31 10:01:00 web-1 app[7]: ERROR", None),
+        ("Foo 22 10:01:00 web-1 app[7]: ERROR", None),
         ("2026-13-45 99:99:99 ERROR", None),
         ("Traceback", None),
         ("x" * 100 + "2026-11-22T10:00:00Z", None),

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 # What one look reads at most; of more only the newest is read.
 MOST_BYTES = 4 * 1024 * 1024
 
+# So many bytes before where the last look ended are compared at the next one.
+KNOWN_BY = 256
+
 
 class Followed:
     """Gives the lines that came since the last time; keeps the file open in between.
@@ -24,11 +27,12 @@ class Followed:
         self._descriptor = -1
         self._offset = 0
         self._rest = b""
+        self._behind = b""  # what stands before the offset, to know the file again by
 
     def close(self) -> None:
         """Close the file. May be called twice."""
         descriptor, self._descriptor = self._descriptor, -1
-        self._offset, self._rest = 0, b""
+        self._begin_anew()
         if descriptor >= 0:
             os.close(descriptor)
 
@@ -68,15 +72,24 @@ class Followed:
             return True
         return (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino)
 
+    def _begin_anew(self) -> None:
+        self._offset, self._rest, self._behind = 0, b"", b""
+
+    def _goes_on(self) -> bool:
+        """Whether what was read last still stands there: a cut file may have grown past it."""
+        length = len(self._behind)
+        return os.pread(self._descriptor, length, self._offset - length) == self._behind
+
     def _read(self) -> list[bytes]:
         size = os.fstat(self._descriptor).st_size
-        if size < self._offset:  # cut short: all that is there is new
-            self._offset, self._rest = 0, b""
+        if size < self._offset or not self._goes_on():  # cut short: all that is there is new
+            self._begin_anew()
         skipped = size - self._offset > MOST_BYTES
         if skipped:
-            self._offset, self._rest = size - MOST_BYTES, b""
+            self._offset, self._rest, self._behind = size - MOST_BYTES, b"", b""
         data = os.pread(self._descriptor, size - self._offset, self._offset)
         self._offset += len(data)
+        self._behind = (self._behind + data)[-KNOWN_BY:]
         first, *others = (self._rest + data).split(b"\n")
         lines = [first, *others]
         self._rest = lines.pop()[-MOST_BYTES:]

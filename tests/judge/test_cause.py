@@ -236,3 +236,17 @@ def test_a_known_good_service_that_fails_with_a_doubtful_one_is_left_alone() -> 
     verdict = judge(Policy(), Statement(), seen, releases, START)
     assert verdict.services == ("backend",)
     assert "what runs of frontend is known good itself" in " ".join(verdict.reasons)
+
+
+def test_a_check_that_is_broken_anyway_does_not_hide_the_release_that_users_fail_by() -> None:
+    releases = (GOOD, CANDIDATE, release("d", minutes=-9000, service="search"))
+    seen = observation(
+        health("api"),
+        failing("find", -4),
+        signal=share(0.6, 0.9),
+        belongs={"api": ("backend",), "find": ("search",)},
+        services={"backend": ("b", -5.0), "search": ("d", -9000.0)},
+    )
+    verdict = judge(Policy(), Statement(), seen, releases, START)
+    assert verdict.decision is ROLLBACK
+    assert verdict.services == ("backend",)

@@ -86,12 +86,18 @@ def attribute(case: Case) -> tuple[Cause, ...]:
     """How the deployment of each affected service stands as the cause.
 
     Affected are the services that failing checks belong to; while none fails and only the share of
-    users tells of a problem, every service may be.
+    users tells of a problem, every service may be. So it is when the failing ones do not explain
+    the share: a check that is broken anyway must not hide the release that users fail by.
     """
     if case.seen is None:
         return ()
-    services = case.affected_services or tuple(sorted(case.seen.services))
-    return cleared([attribute_service(case, service) for service in services])
+    causes = [attribute_service(case, service) for service in case.affected_services]
+    share = case.share
+    too_many = share is not None and (share.low or 0.0) > case.policy.rollback_over_share
+    if not causes or (too_many and all(c.likely is not Likely.YES for c in causes)):
+        others = case.seen.services.keys() - set(case.affected_services)
+        causes += [attribute_service(case, service) for service in sorted(others)]
+    return cleared(causes)
 
 
 def cleared(causes: Sequence[Cause]) -> tuple[Cause, ...]:

@@ -11,7 +11,7 @@ from lastgood.config.fault import mistake
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 LONGEST = 3_660 * UNITS["d"]
-PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,6})?(ms|s|m|h|d)$"
+PATTERN = r"^ *[0-9]{1,9}(\.[0-9]{1,6})? *(ms|s|m|h|d) *$"
 _WRITTEN = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(ms|s|m|h|d)", re.ASCII)
 _MEND = "write a number and a unit, such as 500ms, 2s, 5m, 6h or 7d (at most ten years)"
 
@@ -45,7 +45,15 @@ def spell(span: float) -> str:
 _SCHEMA = WithJsonSchema(
     {"anyOf": [{"type": "string", "pattern": PATTERN}, {"type": "number", "minimum": 0}]}
 )
+_NOT_NOTHING = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string", "pattern": PATTERN.replace("^", "^(?=.*[1-9])")},
+            {"type": "number", "exclusiveMinimum": 0},
+        ]
+    }
+)
 Duration = Annotated[float, BeforeValidator(seconds), _SCHEMA]
 """A span of time; in code it is seconds as a float."""
-Interval = Annotated[float, Field(gt=0), BeforeValidator(seconds), _SCHEMA]
+Interval = Annotated[float, Field(gt=0), BeforeValidator(seconds), _NOT_NOTHING]
 """A duration that is not nothing."""

@@ -16,7 +16,7 @@ from lastgood.config.secret import maskable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 _REACHABLE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", re.ASCII)
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+NAME_PATTERN = r"^(?!.*\.\.)(?!.*\.(lock)?$)[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 
 
 def _name(text: str) -> str:
@@ -89,8 +89,16 @@ Url = Annotated[
 ]
 """An http or https address."""
 
-Reachable = Annotated[str, AfterValidator(_reachable)]
+Reachable = Annotated[
+    str,
+    AfterValidator(_reachable),
+    WithJsonSchema({"type": "string", "pattern": ":[0-9]{1,5}$"}),
+]
 """An address as `host:port`, an IPv6 host in brackets."""
 
-Argv = Annotated[tuple[str, ...], BeforeValidator(_argv)]
+Argv = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_argv),
+    WithJsonSchema({"type": "array", "items": {"type": ["string", "number"]}, "minItems": 1}),
+]
 """A command as program and arguments; it runs in the configuration file's folder, without shell."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from lastgood.config.model import (
     Check,
@@ -15,6 +15,7 @@ from lastgood.config.model import (
     Signal,
 )
 from lastgood.config.reserved import CONTRACTS, Contract, named_by
+from lastgood.config.writable import JsonObject, writable
 from lastgood.ports.spec import resolve
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 DRIVEN: tuple[type[Driven], ...] = (Deploy, Check, Signal, Database, Maintenance, Notify)
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
-JsonObject = dict[str, Any]
 
 
 def schema(registry: DriverRegistry) -> JsonObject:
@@ -39,11 +38,14 @@ def schema(registry: DriverRegistry) -> JsonObject:
     one = {"$ref": "#/$defs/Deploy"}
     deploy = parts["Service"]["properties"]["deploy"]
     described = deploy.pop("description")
-    parts["Service"]["properties"]["deploy"] = {"description": described, "anyOf": [one, deploy]}
+    parts["Service"]["properties"]["deploy"] = {
+        "description": described,
+        "anyOf": [one, {**deploy, "minItems": 1}],
+    }
     urls = parts["Instances"]["properties"].pop("urls")
     parts["Instances"]["required"] = ["command"]
     parts["Instances"] = {"anyOf": [urls, parts["Instances"]]}
-    return {"$schema": _DIALECT, "title": "lastgood.yaml", **whole}
+    return {"$schema": _DIALECT, "title": "lastgood.yaml", **writable(whole)}
 
 
 def schema_text(registry: DriverRegistry) -> str:
@@ -63,7 +65,12 @@ def _driven(kind: type[Driven], parts: JsonObject, registry: DriverRegistry) -> 
     if not names:
         contract = CONTRACTS.get(kind.family, Contract())
         own: JsonObject = {key: {} for key in sorted(contract.keys)}
-        return {"type": "object", "description": kind.__doc__, "properties": {**own, **common}}
+        return {
+            "type": "object",
+            "description": kind.__doc__,
+            "properties": {**own, **common},
+            "required": ["driver"],
+        }
     by_name = {name: key for key, name in named_by(kind.family, registry).items()}
     forms = [_one_driver(kind, name, by_name.get(name), parts, registry) for name in names]
     return {"description": kind.__doc__, "anyOf": forms}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from lastgood.config.options import ConfigPath, DriverOptions, Interval, Secret, Url, mistake
 from lastgood.drivers.check.http.condition import Condition
@@ -21,10 +21,18 @@ FieldPath = Annotated[str, Field(min_length=1, max_length=200)]
 Header = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 
 
+_ONE = {"type": "integer", "minimum": 100, "maximum": 599}
+Statuses = Annotated[
+    tuple[Status, ...],
+    BeforeValidator(_as_list),
+    WithJsonSchema({"anyOf": [_ONE, {"type": "array", "items": _ONE}]}),
+]
+
+
 class Expect(DriverOptions):
     """What a good answer looks like; all of it must hold."""
 
-    status: Annotated[tuple[Status, ...], BeforeValidator(_as_list)] = Field(
+    status: Statuses = Field(
         (), description="The status, or a list of them; without it any from 200 to 299."
     )
     json_: dict[FieldPath, Condition] = Field(

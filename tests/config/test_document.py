@@ -176,8 +176,10 @@ def test_a_pipe_that_nobody_writes_does_not_hang(tmp_path: Path) -> None:
 def test_any_text_is_read_or_refused_with_faults(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
+    # Not in the root of all tests: each would find it, upward.
+    folder = tmp_path_factory.mktemp("any")
     try:
-        faults = document(tmp_path_factory.getbasetemp(), text).faults
+        faults = document(folder, text).faults
     except FaultyConfigError as refused:
         faults = list(refused.faults)
         complete = False

@@ -117,6 +117,7 @@ async def test_what_could_be_rolled_back_now_is_ready(
 async def test_a_state_is_begun_in_private(tmp_path: Path) -> None:
     facts = await facts_of(project_of(tmp_path, {"budget": "5m"}))
     assert failing(facts) == {"services"}
+    assert "kept for later" not in facts
     assert (tmp_path / ".lastgood").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / ".lastgood" / "state.db").stat().st_mode & 0o777 == 0o600
     assert not (tmp_path / ".lastgood" / "doctor.probe").exists()
@@ -134,6 +135,44 @@ async def test_one_changed_event_is_found_and_named(tmp_path: Path) -> None:
     facts = await facts_of(Project.open(tmp_path / "lastgood.yaml"))
     assert "events" in failing(facts)
     assert facts["events"].what.startswith("event 3 is not as it was written")
+
+
+async def test_a_damaged_page_of_the_state_is_found(tmp_path: Path) -> None:
+    project = project_of(tmp_path, {"budget": "5m"})
+    record(project, OLD, LIVE, good=OLD)
+    path = project.state.path
+    project.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        page = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = 'holds'"
+        ).fetchone()[0]
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xa5" * size
+    path.write_bytes(content)
+    facts = await facts_of(Project.open(tmp_path / "lastgood.yaml"))
+    assert "state is whole" in failing(facts)
+    assert str(path) in facts["state is whole"].mend
+
+
+async def test_what_is_written_and_not_read_yet_is_a_note(tmp_path: Path) -> None:
+    written = {
+        "services": {"site": {"deploy": {"driver": "releases", "path": "x"}, "stop": ["./stop"]}},
+        "maintenance": {"driver": "command", "enable": ["./on"]},
+        "contacts": {"primary": {"name": "Ada"}},
+    }
+    project = project_of(tmp_path, written, drills={"environment": "production"})
+    fact = (await facts_of(project))["kept for later"]
+    assert fact.ok
+    assert fact.mend
+    above = "environments.production"
+    assert fact.what.partition(": ")[2].split(", ") == [
+        f"{above}.services.site.stop",
+        f"{above}.maintenance",
+        f"{above}.contacts",
+        "drills",
+    ]
 
 
 async def test_a_state_that_others_may_read_or_replace_is_named(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from lastgood.app.facts.memory import event_facts, memory_facts
 from lastgood.app.facts.remote import git_facts, remote_facts
 from lastgood.app.facts.service import service_facts, without_services
 from lastgood.app.facts.work import work_facts
+from lastgood.config.later import unread
 from lastgood.process.masking import harmless
 
 if TYPE_CHECKING:
@@ -34,13 +35,21 @@ async def examine(project: Project) -> list[Fact]:
     services, checks, signals = environment.services, environment.checks, environment.signals
     counted = f"services: {len(services)}, checks: {len(checks)}, signals: {len(signals)}"
     what = f"{project.settings.file} has no faults ({counted})"
-    facts = [Fact(name="configuration", ok=True, what=what)]
+    facts = [Fact(name="configuration", ok=True, what=what), *_unread(project)]
     # Before the others: the drivers' copies lie in the state's folder, which must be private.
     facts += await gather([Group("state", LOCAL_S, partial(memory_facts, project))])
     if not services:
         facts.append(without_services(project))
     facts += await gather(await _groups(project))
     return [_shown(project, fact) for fact in facts]
+
+
+def _unread(project: Project) -> list[Fact]:
+    """A warning of what is written and would not be done."""
+    keys = list(unread(project.settings))
+    mend = "do not count on it in this version: what is read, is in docs/configuration.md"
+    what = f"written, but nothing reads it yet: {', '.join(keys)}"
+    return [Fact(name="kept for later", ok=True, what=what, mend=mend)] if keys else []
 
 
 async def _groups(project: Project) -> list[Group]:

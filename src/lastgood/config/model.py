@@ -12,6 +12,7 @@ from lastgood.config.driven import Driven
 from lastgood.config.duration import Duration, Interval
 from lastgood.config.fault import mistake, suggestion
 from lastgood.config.fields import Argv, Name, Reachable, Url
+from lastgood.config.later import later
 from lastgood.config.reading import Reading
 from lastgood.config.state import StateAddress, StateSchema
 from lastgood.errors import UsageError
@@ -101,8 +102,10 @@ class Service(Strict):
         description="Addresses of the instances, or {command: [argv]} that prints them; without "
         "it the proof says that one address answered.",
     )
-    stop: Argv | None = Field(None, description="Stops the service, for work on its database.")
-    start: Argv | None = Field(None, description="Starts the service again.")
+    stop: Argv | None = Field(
+        None, description=later("Stops the service, for work on its database.")
+    )
+    start: Argv | None = Field(None, description=later("Starts the service again."))
 
     @field_validator("deploy", mode="before")
     @classmethod
@@ -159,16 +162,16 @@ class Environment(Strict):
         1800.0, description="How long all must stay healthy until a release is known good."
     )
     decision_maker: str | None = Field(
-        None, description="Who may approve a rollback, by contact name."
+        None, description=later("Who may approve a rollback, by contact name.")
     )
     links: dict[str, str] = Field(
-        default_factory=dict, description="Pages to look at in an incident, by name."
+        default_factory=dict, description=later("Pages to look at in an incident, by name.")
     )
     services: dict[Name, Service] = Field(
         default_factory=dict, description="The deployable parts, by name."
     )
     databases: dict[Name, Database] = Field(
-        default_factory=dict, description="The databases, by name."
+        default_factory=dict, description=later("The databases, by name.")
     )
     checks: dict[Name, Check] = Field(default_factory=dict, description="The checks, by name.")
     signals: dict[Name, Signal] = Field(
@@ -180,9 +183,9 @@ class Environment(Strict):
         "machine is cut off, and its failed looks say nothing of the services.",
     )
     policy: Policy = Field(default_factory=Policy, description="When to roll back.")
-    maintenance: Maintenance | None = Field(None, description="The maintenance page.")
-    notify: tuple[Notify, ...] = Field((), description="Where people are told.")
-    contacts: Contacts = Field(default_factory=Contacts, description="Whom to call.")
+    maintenance: Maintenance | None = Field(None, description=later("The maintenance page."))
+    notify: tuple[Notify, ...] = Field((), description=later("Where people are told."))
+    contacts: Contacts = Field(default_factory=Contacts, description=later("Whom to call."))
 
 
 class Drills(Strict):
@@ -206,7 +209,7 @@ class Settings(Strict):
     environments: Annotated[dict[Name, Environment], Field(min_length=1)] = Field(
         description="The places where the project runs, by name."
     )
-    drills: Drills | None = Field(None, description="Rehearsals.")
+    drills: Drills | None = Field(None, description=later("Rehearsals."))
 
     _reading: Reading = PrivateAttr()
 

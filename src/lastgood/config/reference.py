@@ -64,7 +64,8 @@ def table(part: type[Strict], told: Collection[str] = ()) -> str:
 def _drivers(kind: type[Driven], registry: DriverRegistry) -> Iterator[str]:
     names = registry.names(kind.family)
     if not names:
-        yield "This version has no driver of this family: what is written is kept as it is.\n"
+        what = "what is written is kept, and not read yet"
+        yield f"This version has no driver of this family: {what}.\n"
     for name in names:
         summary = registry.spec(kind.family, name).summary
         options = options_of(kind, name, registry)

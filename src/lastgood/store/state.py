@@ -85,6 +85,16 @@ class State:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
+    def damage(self) -> str | None:
+        """The first fault that SQLite finds in the whole file; None when there is none.
+
+        Raises:
+            StateError: it is so damaged that SQLite cannot look.
+        """
+        with self._database.read() as connection:
+            found = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one())
+        return None if found == "ok" else " ".join(found.split())
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make several writes one: all are kept, or none when an exception leaves the block.

@@ -41,8 +41,19 @@ async def memory_facts(project: Project) -> AsyncIterator[Fact]:
 
 
 async def event_facts(project: Project) -> AsyncIterator[Fact]:
-    """Every event there is, read and compared with its hash: years of them take a while."""
+    """The whole file, and every event compared with its hash: years of them take a while."""
     state = project.state
+    damage = state.damage()
+    yield Fact(
+        name="state is whole",
+        ok=damage is None,
+        what=f"SQLite finds a fault in {state.path}: {damage}"
+        if damage
+        else "SQLite finds no fault in it",
+        mend=f"keep a copy of {state.path}, put its newest backup in its place: docs/state.md"
+        if damage
+        else "",
+    )
     checked = state.events.verify()
     if checked.ok:
         yield Fact(name="events", ok=True, what=f"the chain of {checked.count} events is whole")

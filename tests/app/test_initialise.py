@@ -238,8 +238,17 @@ def test_a_folder_that_ignores_it_already_is_left_alone(repository: Path) -> Non
 def test_a_linked_gitignore_is_not_written_through(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("keep\n")
     (repository / ".gitignore").symlink_to(tmp_path / "elsewhere")
-    assert write(repository).ignored is None
+    written = write(repository)
+    assert written.ignored is None
+    assert any("git check-ignore" in step for step in written.next)
     assert (tmp_path / "elsewhere").read_text() == "keep\n"
+
+
+def test_a_rule_that_lets_the_state_in_is_not_passed_over(repository: Path) -> None:
+    (repository / ".gitignore").write_text(".lastgood/\n!.lastgood/\n")
+    written = write(repository)
+    assert written.ignored is None
+    assert any("git check-ignore" in step for step in written.next)
 
 
 @pytest.mark.parametrize(
@@ -249,6 +258,8 @@ def test_a_linked_gitignore_is_not_written_through(repository: Path, tmp_path: P
         ("https://ghp_token@github.com/a/b.git", "https://github.com/a/b.git"),
         ("ssh://git@github.com:22/a/b.git", "ssh://git@github.com:22/a/b.git"),
         ("ssh://git:pw@github.com/a/b.git", "ssh://git@github.com/a/b.git"),
+        ("https://host/a/b.git?private_token=s3cret", "https://host/a/b.git"),
+        ("https://host/a/b.git#s3cret", "https://host/a/b.git"),
     ],
 )
 def test_a_login_in_the_address_is_not_written_down(
@@ -260,6 +271,17 @@ def test_a_login_in_the_address_is_not_written_down(
     assert service.deploy[0].options.model_dump()["repository"] == written
     assert "s3cret" not in text
     assert "ghp_" not in text
+
+
+@pytest.mark.parametrize(
+    "address", ["ada:s3cret@host:a/b.git", "ext::sh -c x https://ada:s3cret@host", "//[s3cret://"]
+)
+def test_an_address_that_cannot_be_used_is_not_shown(repository: Path, address: str) -> None:
+    run_git(repository, "remote", "set-url", "origin", address)
+    text = write(repository).text
+    assert "s3cret" not in text
+    assert "git remote get-url origin" in text
+    read(repository)
 
 
 def test_a_relative_remote_is_meant_from_the_repository(repository: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lastgood.app.initial.around import HOSTED, look_around
-from lastgood.app.initial.ignore import add_line, must_ignore
+from lastgood.app.initial.ignore import STATE_FOLDER, add_line, must_ignore
 from lastgood.app.initial.text import FILL_IN, configuration, ways
 from lastgood.app.registry import registry
 from lastgood.config import load
@@ -35,6 +35,7 @@ class Written:
         text: its content.
         backup: where the former file was copied to.
         ignored: the `.gitignore` that keeps the state out of git; None where none is needed.
+        exposed: git would take the state all the same: another rule, or a link, is in the way.
     """
 
     config: Path
@@ -43,6 +44,7 @@ class Written:
     around: Surroundings
     backup: Path | None = None
     ignored: Path | None = None
+    exposed: bool = False
 
     @property
     def next(self) -> list[str]:
@@ -50,6 +52,11 @@ class Written:
         steps = [f"fill in what {self.config.name} marks with {FILL_IN}"]
         if not any(ways(part, self.around) for part in self.around.parts):
             steps = [f"say in {self.config.name} how a release is put live: see {FILL_IN}"]
+        if self.exposed:
+            steps.append(
+                f"keep {STATE_FOLDER} out of git yourself; which rule lets it in, says: "
+                f"git check-ignore --verbose --no-index {STATE_FOLDER}state.db"
+            )
         return [*steps, "lastgood doctor", "lastgood releases import", "lastgood plan"]
 
 
@@ -83,7 +90,7 @@ def initialise(
         place = config.parent / ".gitignore" if ignore else None
         return Written(config=config, created=False, text=text, around=around, ignored=place)
     try:
-        ignored = add_line(config.parent) if ignore else None
+        ignored, exposed = _ignore(config.parent) if ignore else (None, False)
         backup = _write(config, text, replace=exists)
     except FileExistsError as raced:
         raise _exists(config) from raced
@@ -95,12 +102,25 @@ def initialise(
             code="not-writable",
         ) from error
     return Written(
-        config=config, created=True, text=text, around=around, backup=backup, ignored=ignored
+        config=config,
+        created=True,
+        text=text,
+        around=around,
+        backup=backup,
+        ignored=ignored,
+        exposed=exposed,
     )
 
 
 async def _look(folder: Path, hosted: Sequence[Path]) -> tuple[Surroundings, bool]:
     return await look_around(folder, hosted), await must_ignore(folder)
+
+
+def _ignore(folder: Path) -> tuple[Path | None, bool]:
+    """Keep the state out of git; git itself is asked whether that came about."""
+    changed = add_line(folder)
+    exposed = asyncio.run(must_ignore(folder))
+    return (None if exposed else changed), exposed
 
 
 def _exists(config: Path) -> RefusedError:

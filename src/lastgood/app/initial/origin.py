@@ -19,6 +19,7 @@ from lastgood.process.masking import Masker
 LIMIT_S = 10.0
 _ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 _SHORT = re.compile(r"[^/:]+:(?!//).*")
+_LOGIN_BEFORE_COLON = re.compile(r"[^/:@]*:[^/@]+@")
 
 
 class GitFolder:
@@ -96,22 +97,24 @@ def _remote(name: str, address: str, top: Path) -> tuple[Guess | None, str]:
             )
     elif address and not _SHORT.fullmatch(address):
         address = os.path.normpath(top / address)
-    if not _is_valid(GitRemote, address):
-        return None, f"the address of the remote {name} cannot be used: {address[:80]!r}"
+    if not _is_valid(GitRemote, address) or _LOGIN_BEFORE_COLON.match(address):
+        # Not shown: what we cannot read may hold a password at any place.
+        return None, f"the address of the remote {name} cannot be used: git remote get-url {name}"
     return Guess(address, why), note
 
 
 def _without_login(address: str) -> tuple[str, bool]:
-    """The address without a password, nor what may be a token in a user's place."""
+    """The address without a password, nor what may be a token in a user's place or behind `?`."""
     try:
         parts = urlsplit(address)
     except ValueError:
         return "", False
     login, at, host = parts.netloc.rpartition("@")
-    if not at or (parts.scheme == "ssh" and ":" not in login):
+    if parts.scheme == "ssh":
+        host = f"{login.partition(':')[0]}{at}{host}"
+    if host == parts.netloc and not parts.query and not parts.fragment:
         return address, False
-    kept = f"{login.partition(':')[0]}@{host}" if parts.scheme == "ssh" else host
-    return parts._replace(netloc=kept).geturl(), True
+    return parts._replace(netloc=host, query="", fragment="").geturl(), True
 
 
 def _is_valid(kind: Any, text: str) -> bool:  # noqa: ANN401 - an annotated type

@@ -401,3 +401,10 @@ def test_staging_can_begin_as_a_copy_of_production(read: Reader) -> None:
     assert settings.environment("staging").budget == 240
     assert list(settings.environment("staging").checks) == ["web"]
     assert set(settings.environment("third").checks) == {"web", "more"}
+
+
+def test_a_key_with_a_line_break_is_one_fault_on_one_line(read: Reader) -> None:
+    with pytest.raises(FaultyConfigError) as refused:
+        read('environments: {production: {}}\n"a\\nline 9: version": 1\n')
+    assert len(str(refused.value).splitlines()) == 2
+    assert "\\n" in str(refused.value)

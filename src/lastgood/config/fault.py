@@ -33,7 +33,9 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"line {self.line}: " if self.line else ""
-        subject = f"{self.field}: " if self.field else ""
+        # Keys are whatever somebody wrote: one with a line break must not look like two faults.
+        field = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in self.field)
+        subject = f"{field}: " if field else ""
         return f"{place}{subject}{self.what}; {self.mend}"
 
     def as_json(self) -> dict[str, str | int]:

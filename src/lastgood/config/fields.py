@@ -68,7 +68,8 @@ def _argv(words: Any) -> Any:  # noqa: ANN401 - whatever was written
         if any(isinstance(word, Referred) for word in words):
             raise mistake(
                 "a reference in a command would show in the process list",
-                "take it out: the command reads the variable or the file itself",
+                "take it out, and let the command read it from a file of its own: commands get "
+                "none of the shell's variables but HOME, PATH, SSH_AUTH_SOCK and the like",
             )
         if not words or not isinstance(words[0], str) or not words[0].strip():
             raise mistake("the command names no program", mend)

@@ -105,5 +105,33 @@ def test_a_secret_is_shown_nowhere(stack: Stack, monkeypatch: pytest.MonkeyPatch
     assert SECRET.encode() not in processes.read_bytes()
 
 
+def test_what_a_log_and_a_library_say_hides_a_secret(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The found line holds it, the signal's path is made of it, a fault's words repeat it."""
+    monkeypatch.setenv("SHOP_TOKEN", SECRET)
+    log = stack.place / "app.log"
+    log.write_text(f"CRITICAL login with {SECRET} refused\n", encoding="utf-8")
+    stack.environment["checks"]["log"] = {"log": str(log), "fail_on": "CRITICAL.*"}
+    path = str(stack.place / "${SHOP_TOKEN}.json")
+    signal = {"driver": "access-log", "path": path, "user": "user"}
+    stack.environment["signals"] = {"users_affected": signal}
+    stack.environment["checks"]["backend"]["headers"] = {"X-Token": "${SHOP_TOKEN}"}
+    stack.configure()
+    said = [stack.run(*words, "--json") for words in (("check",), ("decide",), ("doctor",))]
+
+    def break_down(*_: object, **__: object) -> None:
+        raise ValueError(f"no login with {SECRET}")
+
+    monkeypatch.setattr("lastgood.app.looking.look", break_down)
+    said.append(stack.run("check", "--json"))
+
+    assert "***" in said[0].out
+    assert said[-1].json["error"]["code"] == "fault"
+    assert "no login with ***" in said[-1].err
+    for ran in said:
+        assert SECRET not in ran.out + ran.err
+
+
 def _files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_file()]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from lastgood.app.registry import registry
+from lastgood.app.veiled import VeiledCheck, VeiledSignal
 from lastgood.model.check import Thresholds
 from lastgood.ports.spec import resolve
 from lastgood.ports.toolbox import Toolbox
@@ -65,7 +66,7 @@ def wire(settings: Settings, name: str, state: Path, masker: Masker) -> Drivers:
         settings: the configuration.
         name: the environment's name.
         state: lastgood's own folder, for caches.
-        masker: what every child's output goes through.
+        masker: what every child's output, and what checks and signals say, goes through.
     """
     environment = settings.environment(name)
     drivers = Drivers()
@@ -80,17 +81,17 @@ def wire(settings: Settings, name: str, state: Path, masker: Masker) -> Drivers:
             ways.append(cast("Deployer", made))
         drivers.deployers[service] = tuple(ways)
         drivers.toolboxes[service] = maker.toolbox(service)
-    _wire_checks(environment, maker, drivers)
+    _wire_checks(environment, maker, drivers, masker)
     for signal, described_signal in environment.signals.items():
         made = maker.make("signal", described_signal.driver, described_signal.options, signal)
-        drivers.signals[signal] = cast("SignalSource", made)
+        drivers.signals[signal] = VeiledSignal(cast("SignalSource", made), masker)
     return drivers
 
 
-def _wire_checks(environment: Environment, maker: _Maker, drivers: Drivers) -> None:
+def _wire_checks(environment: Environment, maker: _Maker, drivers: Drivers, masker: Masker) -> None:
     for name, check in environment.checks.items():
         made = maker.make("check", check.driver, check.options, name)
-        drivers.checks[name] = cast("Check", made)
+        drivers.checks[name] = VeiledCheck(cast("Check", made), masker)
         drivers.thresholds[name] = Thresholds(
             fail_after=check.fail_after, recover_after=check.recover_after
         )

@@ -9,7 +9,7 @@ import traceback
 import typer
 
 from lastgood.cli.group import LazyGroup
-from lastgood.cli.session import error_text
+from lastgood.cli.session import error_text, fault_of
 from lastgood.errors import (
     ExitCode,
     InterruptedByPersonError,
@@ -52,7 +52,7 @@ def run(arguments: list[str] | None = None) -> int:
         error = met
     except Exception as fault:  # noqa: BLE001 - programs are promised a document whatever happens
         sys.stderr.write(harmless(traceback.format_exc()))
-        error = _fault(fault)
+        error = fault_of(fault)
     else:
         if result != ExitCode.INTERRUPTED:
             return result if isinstance(result, int) else ExitCode.GOOD
@@ -62,16 +62,6 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _interrupted() -> InterruptedByPersonError:
     return InterruptedByPersonError("interrupted", mend="see what goes on: lastgood status")
-
-
-def _fault(fault: Exception) -> LastgoodError:
-    return LastgoodError(
-        "lastgood has a fault",
-        cause=f"{type(fault).__name__}: {fault}",
-        mend="report it with the lines that begin with Traceback; see what is going on: "
-        "lastgood status",
-        code="fault",
-    )
 
 
 def _misused(usage: typer.TyperException) -> UsageError:

@@ -6,6 +6,7 @@ import functools
 import inspect
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,6 +93,23 @@ class Session:
         no_color = self.no_color or None  # None: the variable NO_COLOR decides
         return HarmlessConsole(stderr=stderr, no_color=no_color, highlight=False, markup=False)
 
+    def veil(self, error: LastgoodError) -> None:
+        """Hide the secrets in what an error says: a library or a server may have said it."""
+        mask = self._mask
+        error.message, error.cause, error.mend = map(mask, (error.message, error.cause, error.mend))
+
+    def fault(self, broken: Exception) -> LastgoodError:
+        """The error for what should never have happened; its traceback goes to stderr."""
+        trace = "".join(traceback.format_exception(broken))
+        sys.stderr.write(harmless(self._mask(trace)))
+        error = fault_of(broken)
+        self.veil(error)
+        return error
+
+    def _mask(self, text: str) -> str:
+        # Without an opened project no secret was read.
+        return self.project.masker.mask(text) if "project" in self.__dict__ else text
+
     def close(self) -> None:
         """Give back what was opened."""
         if "project" in self.__dict__:  # it is made when it is first asked for
@@ -163,6 +181,13 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[..., Any]:
             session = Session(**common)
             try:
                 code = function(session, **given)
+            except LastgoodError as error:
+                session.veil(error)
+                raise
+            except (typer.TyperException, typer.Exit, typer.Abort, BrokenPipeError):
+                raise
+            except Exception as broken:  # noqa: BLE001 - what a library says may hold a secret
+                raise session.fault(broken) from None
             finally:
                 session.close()
             raise typer.Exit(int(code or ExitCode.GOOD))
@@ -178,6 +203,17 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[..., Any]:
         return function
 
     return register
+
+
+def fault_of(broken: Exception) -> LastgoodError:
+    """The error for a fault of lastgood itself."""
+    return LastgoodError(
+        "lastgood has a fault",
+        cause=f"{type(broken).__name__}: {broken}",
+        mend="report it with the lines that begin with Traceback; see what is going on: "
+        "lastgood status",
+        code="fault",
+    )
 
 
 def error_text(error: LastgoodError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ class Going:
     take_over: str | None = None
 
 
-async def carry_through(session: Session, request: Request, going: Going) -> ExitCode:
+def carry_through(session: Session, request: Request, going: Going) -> ExitCode:
     """From the command to the proof."""
     commanded_at = now()
     project = session.project
@@ -49,7 +50,8 @@ async def carry_through(session: Session, request: Request, going: Going) -> Exi
             project.state.locks.require_free(project.name)
             # Not where a run is to be taken over: a runner would first of all go on with it.
             wake(project, linger_s=PLANNING_S)
-    prepared = await flow.prepare(project, request)
+    # No event loop is left when a person is asked: it would keep their first Ctrl-C to itself.
+    prepared = asyncio.run(flow.prepare(project, request))
     if going.dry_run:
         session.say(plan_document(prepared.plan), lambda: plan_text(prepared.plan))
         return ExitCode.REFUSED if prepared.plan.refusals else ExitCode.GOOD

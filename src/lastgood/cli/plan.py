@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import typer
 
 from lastgood.cli.doing import Going, carry_through
@@ -31,4 +29,4 @@ def plan(
     request = rollback_request(
         session.project, to=to or [], drop=drop, services=service or [], method=method, reason=""
     )
-    return asyncio.run(carry_through(session, request, Going(dry_run=True)))
+    return carry_through(session, request, Going(dry_run=True))

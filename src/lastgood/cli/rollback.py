@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -56,4 +55,4 @@ def rollback(
         reason=reason,
     )  # fmt: skip
     going = Going(confirm=confirm, dry_run=dry_run, take_over=take_over)
-    return asyncio.run(carry_through(session, request, going))
+    return carry_through(session, request, going)

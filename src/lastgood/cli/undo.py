@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -32,4 +31,4 @@ def undo(
 
     request = undo_request(session.project, run, reason)
     going = Going(confirm=confirm, dry_run=dry_run, take_over=take_over)
-    return asyncio.run(carry_through(session, request, going))
+    return carry_through(session, request, going)

@@ -52,23 +52,21 @@ async def sights(project: Project) -> AsyncGenerator[Sight, None]:
     if project.state.watches.pending(project.name):
         wake(project)
     async with project.drivers() as drivers:
-        first = await first_sight(project)
-        yield first
         watcher = observer(project, drivers)
-        # From its standings on: from cold nothing would be known again until thresholds are met.
-        watcher.prober.restore(first.observation.healths)
+        # From cold every check is without a standing: that is no verdict that anybody should read.
+        observation = await watcher.settle(recorded(project))
         looking = asyncio.create_task(watcher.prober.run())
         told: Decision | None = Decision.MONITOR
         try:
             while True:
-                await asyncio.sleep(CADENCE_S)
-                observation = await watcher.observe(recorded(project))
                 verdict = judge(project, observation, statement)
                 if verdict.decision is not told:
                     told = verdict.decision
                     if await respond(project, drivers, observation, verdict, statement):
                         wake(project)
                 yield Sight(observation, verdict, project.state.watches.pending(project.name))
+                await asyncio.sleep(CADENCE_S)
+                observation = await watcher.observe(recorded(project))
         finally:
             looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):

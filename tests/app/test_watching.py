@@ -100,6 +100,20 @@ def test_while_too_many_users_may_fail_it_waits(quick: Stack) -> None:
     quick.wait(lambda: release(quick, GOOD)["state"] == "known-good", "the promotion")
 
 
+def test_users_who_did_not_fail_before_it_prevent_it(quick: Stack) -> None:
+    """Far from the policy's threshold, and hidden by all who were well in the same window."""
+    _with_users(quick, failed=2, all_=10)
+    log = quick.place / "access.log"
+    well = {"ts": time.time() - 60, "status": 200}
+    users = [json.dumps(well | {"user": f"former-{user}"}) for user in range(1000)]
+    log.write_text("\n".join([*users, log.read_text(encoding="utf-8")]), encoding="utf-8")
+    quick.deploy(BAD)
+    record(quick, BAD, "backend")
+    quick.wait(lambda: "soak.regressed" in quick.remembered(), "the regression")
+    assert release(quick, BAD)["state"] == "candidate"
+    assert "the soak of backend regressed: users_affected is worse than" in quick.remembered()
+
+
 def test_an_open_incident_prevents_it(quick: Stack) -> None:
     assert quick.run("incident", "open", "users complain").code == 0
     quick.deploy(BAD)

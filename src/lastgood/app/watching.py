@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +20,7 @@ from lastgood.model.signal import USERS_AFFECTED
 from lastgood.model.statement import Statement
 from lastgood.model.verdict import Decision
 from lastgood.model.watch import WatchKind, WatchState
+from lastgood.verify.signals import SIGNALS_WORSE, compare
 from lastgood.verify.stability import advance
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ MIN_GAP_S = 10.0
 
 SPEAKS_AGAINST = (Decision.ROLLBACK, Decision.HOTFIX)
 """Verdicts under which nothing becomes known good."""
+
+
+DEPLOYING_S = 10.0
+"""A deployment is recorded when it is done: what it did to users just before is not "before"."""
 
 
 async def keep_watches(project: Project) -> None:
@@ -92,7 +98,7 @@ async def _promote(
     Checks are not all that is seen, however healthy they are: see `_speaks_against`. What the
     users leave open is waited for.
     """
-    why = _speaks_against(project, observation)
+    why = _speaks_against(project, observation) or await _worse_signal(project, drivers, watch)
     if why is not None:
         against = msgspec.structs.replace(watch, note=why)
         await _regress(project, drivers, against, observation)
@@ -150,6 +156,22 @@ async def _may_be_over(project: Project, drivers: Drivers, watch: Watch) -> bool
     share = await source.read(now(), watch.since)
     over = project.policy.rollback_over_share
     return share.failed > 0 and share.high is not None and share.high > over
+
+
+async def _worse_signal(project: Project, drivers: Drivers, watch: Watch) -> str | None:
+    """Which signal is surely worse since the release went live than it was just before.
+
+    Its usual window looks back over the deployment, so that users who were well before hide those
+    who fail since; and a share that is far from the policy's threshold can be a new fault, too.
+    """
+    sources = drivers.signals.values()
+    live = project.state.ledger.live(project.name, str(watch.service))
+    deployed_at = live.at if live is not None and live.commit == watch.subject else watch.since
+    former = deployed_at - timedelta(seconds=DEPLOYING_S)
+    before = await asyncio.gather(*(source.read(former) for source in sources))
+    after = await asyncio.gather(*(source.read(now(), deployed_at) for source in sources))
+    problems = compare(before, after, deployed_at, project.policy.rollback_over_share)
+    return next((p.what for p in problems if p.code == SIGNALS_WORSE), None)
 
 
 async def _regress(

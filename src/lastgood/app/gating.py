@@ -97,7 +97,8 @@ async def _pass(project: Project, repository: Repository | None, commit: str, ho
         built_on = "" if _same_name(commit, hold.commit) else f" (built on {hold.commit[:12]})"
         raise RefusedError(
             f"{commit[:12]} is held{built_on}",
-            cause=f"{hold.service} was rolled back from it: {hold.reason}",
+            cause=f"{hold.service} {'was rolled back from' if hold.run else 'must not go to'} it: "
+            f"{hold.reason}",
             mend=f"deploy a fix and name it: lastgood hold release --service {hold.service} "
             "--fix COMMIT --reason TEXT",
             code="held",

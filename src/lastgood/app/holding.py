@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _MOST_SHOWN = 500
 
 
+NO_REASON = "no reason was given"
+
+
 def hold_ref(environment: str, service: str, commit: str) -> str:
     """Where a hold lives below `refs/lastgood/`."""
     return f"{environment}/hold/{service}/{commit}"
@@ -55,6 +58,7 @@ class HoldKeeper:
             action.fence()
         state, name = self._project.state, self._project.name
         with state.transaction():
+            reason = reason or NO_REASON
             hold = state.holds.set(
                 name, service, commit, reason=reason, by=operator(), at=now(), run=self._run
             )

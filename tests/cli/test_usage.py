@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood.cli.commands import COMMANDS
+from lastgood.cli.commands import COMMANDS, PLANNED
 from lastgood.cli.main import run
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ GOOD, BAD = "1a1a1a1", "2b2b2b2"
         (("rollback", "--to", "backend="), "--to [SERVICE=]REVISION"),
         (("decide", "--affected", "101"), "0 to 100"),
         (("decide", "--affected", "nan"), "0 to 100"),
+        (("rollback", "--accept-loss", "few"), "unknown"),
         (("decide", "--outage", "soon"), "12m"),
         (("decide", "--hotfix-in", "-5m"), "12m"),
     ],
@@ -50,6 +52,15 @@ def test_a_wrong_word_is_answered_with_the_right_one(
     assert near in ran.err
     assert ran.out == ""
     assert not stack.state.exists()
+
+
+@pytest.mark.parametrize("planned", PLANNED)
+def test_what_is_not_built_yet_says_so(planned: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*planned.split(), "create", "--env", "production", "--json"]) == 2
+    said = json.loads(capsys.readouterr().out)["error"]
+    assert (said["code"], planned in said["message"]) == ("not-built", True)
+    assert said["cause"]
+    assert said["mend"]
 
 
 @pytest.mark.parametrize("group", ["releases", "deployment", "hold", "incident"])

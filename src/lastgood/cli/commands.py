@@ -37,5 +37,21 @@ COMMANDS: dict[str, Entry] = {
     "version": Entry("lastgood.cli.version", "Show the version."),
 }
 
+PLANNED: dict[str, str] = {
+    "backup": "backups of databases",
+    "db": "rolling back databases",
+    "drill": "drills",
+    "ready": "the readiness that drills measure",
+    "oncall": "messages and contacts",
+    "notify": "messages and contacts",
+    "runbook": "the runbook as a document",
+    "serve": "the web page",
+    "maintenance": "the maintenance page",
+    "incident check": "the checklists of an incident",
+}
+"""What is promised and not built yet, with the work that it comes with: nobody shall look for a
+typing error at 3 a.m.
+"""
+
 ENTRY_POINTS = "lastgood.commands"
 """The entry point group in which a package above the command line names commands of its own."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from lastgood.cli.commands import COMMANDS, ENTRY_POINTS
+from lastgood.cli.commands import COMMANDS, ENTRY_POINTS, PLANNED
+from lastgood.errors import UsageError
 
 if TYPE_CHECKING:
     from typer import _click as click
@@ -39,6 +40,7 @@ class LazyGroup(TyperGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an unknown one is answered with the nearest."""
         name = args[0] if args else ""
+        _refuse_planned(name, " ".join(args[:2]))
         known = name in COMMANDS or name.startswith("-") or name in self.list_commands(ctx)
         if name and not known:
             near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
@@ -53,6 +55,17 @@ class LazyGroup(TyperGroup):
         rows += [(point.name, _summary(point.value)) for point in _others()]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _refuse_planned(*names: str) -> None:
+    for name in names:
+        if name in PLANNED:
+            raise UsageError(
+                f"lastgood {name} is not built yet",
+                cause=f"it comes with {PLANNED[name]}",
+                mend="do it by hand; what there is: lastgood --help",
+                code="not-built",
+            )
 
 
 def _loaded(name: str, app: Any) -> click.Command:  # noqa: ANN401 - a Typer application

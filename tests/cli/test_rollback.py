@@ -250,3 +250,20 @@ def test_half_a_deployment_is_taken_back_and_the_rest_left_alone(stack: Stack) -
     assert stack.live("backend") == stack.live("frontend") == GOOD
     held = stack.run("hold", "show", "--json").json["holds"]
     assert [hold["service"] for hold in held] == ["backend"]
+
+
+def test_of_databases_only_what_is_code_is_done(broken: Stack) -> None:
+    before = broken.remembered(), broken.on_disk()
+    ran = broken.rollback("--with-database")
+    assert (ran.code, ran.json["error"]["code"]) == (5, "method-impossible")
+    assert (broken.remembered(), broken.on_disk()) == before
+
+    ran = broken.rollback("--without-database", "--accept-loss", "unknown")
+    assert (ran.code, ran.json["outcome"]) == (0, "recovered")
+
+
+def test_without_a_reason_nothing_is_made_up(broken: Stack) -> None:
+    assert broken.rollback().code == 0
+    ran = broken.run("gate", BAD, "--json")
+    assert ran.code == 5
+    assert ran.json["error"]["cause"].endswith("rolled back from it: no reason was given")

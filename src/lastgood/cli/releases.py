@@ -80,7 +80,7 @@ def import_(
     session.say(
         {"releases": plain(releases)},
         lambda: (
-            f"{len(releases)} releases are known now. Next: lastgood releases list, then "
+            f"releases known now: {len(releases)}. Next: lastgood releases list, then "
             "lastgood releases mark COMMIT good --service S --reason TEXT"
         ),
     )

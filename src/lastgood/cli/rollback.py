@@ -8,7 +8,7 @@ import typer
 
 from lastgood.cli.doing import Going, carry_through
 from lastgood.cli.session import DryRunOption, Session, command
-from lastgood.errors import ExitCode, UsageError
+from lastgood.errors import ExitCode, RefusedError, UsageError
 from lastgood.model.verdict import Method
 
 app = typer.Typer()
@@ -30,6 +30,33 @@ ConfirmOption = Annotated[
 TakeOverOption = Annotated[
     str | None, typer.Option("--take-over", help="Take the lock from this run.")
 ]
+AcceptLossOption = Annotated[
+    str | None,
+    typer.Option("--accept-loss", help="Rows that may be lost, or unknown: of databases only."),
+]
+DatabaseOption = Annotated[
+    bool | None,
+    typer.Option("--with-database/--without-database", help="Code only, as long as no more is."),
+]
+
+
+def require_code_only(accept_loss: str | None, *, with_database: bool | None) -> None:
+    """What is said of databases must make sense, and be no more than a rollback of code does.
+
+    Raises:
+        UsageError: the accepted loss is neither a number nor `unknown`.
+        RefusedError: the database shall go back too, which nothing here can do.
+    """
+    if accept_loss is not None and accept_loss != "unknown" and not accept_loss.isdecimal():
+        raise UsageError(
+            f"--accept-loss {accept_loss!r} is no number of rows", mend="a number, or: unknown"
+        )
+    if with_database:
+        raise RefusedError(
+            "no database can be rolled back: no database driver is configured",
+            mend="roll the code back: --without-database",
+            code="method-impossible",
+        )
 
 
 @command(app)
@@ -42,7 +69,9 @@ def rollback(
     reason: ReasonOption = "",
     take_over: TakeOverOption = None,
     confirm: ConfirmOption = None,
+    accept_loss: AcceptLossOption = None,
     *,
+    with_database: DatabaseOption = None,
     dry_run: DryRunOption = False,
 ) -> ExitCode:
     """Go back to the last known good release, and prove it."""
@@ -50,6 +79,7 @@ def rollback(
 
     if drop and to:
         raise UsageError("--to and --drop exclude each other", mend="give one of them")
+    require_code_only(accept_loss, with_database=with_database)
     request = rollback_request(
         session.project, to=to or [], drop=drop, services=service or [], method=method,
         reason=reason,

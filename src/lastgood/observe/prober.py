@@ -15,7 +15,7 @@ from lastgood.observe.thresholds import advance
 from lastgood.observe.watched import PATIENCE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lastgood.observe.watched import WatchedCheck
 
@@ -33,6 +33,10 @@ class Prober:
         self._checks = tuple(checks)
         self._connectivity = connectivity or Connectivity()
         self._healths = {watched.name: Health(name=watched.name) for watched in self._checks}
+
+    def restore(self, healths: Mapping[str, Health]) -> None:
+        """Go on from standings that were kept, for the checks that there still are."""
+        self._healths |= {name: kept for name, kept in healths.items() if name in self._healths}
 
     def latest(self) -> dict[str, CheckResult]:
         """The newest result of each check that has one."""

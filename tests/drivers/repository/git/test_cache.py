@@ -207,7 +207,7 @@ async def test_surroundings_change_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Hooks, signatures, templates and push options of the user, and a hook that we run in."""
+    """Hooks, signatures, templates, push options and remotes, and a hook that we run in."""
     home = tmp_path / "home"
     hooks = home / "hooks"
     hooks.mkdir(parents=True)
@@ -219,6 +219,8 @@ async def test_surroundings_change_nothing(
         f"gpgSign = true\nfollowTags = true\n[user]\nname = Somebody\n[gpg]\nprogram = false\n"
         f"[init]\ntemplateDir = {home}\n[i18n]\ncommitEncoding = latin1\n"
         "[protocol]\nallow = never\n"
+        '[remote "origin"]\nfetch = +refs/pull/*/head:refs/remotes/origin/pr/*\nmirror = true\n'
+        f"pushurl = {home}/nowhere\n"
         "[transfer]\nhideRefs = refs/heads\n[log]\nshowSignature = true\n[gc]\nauto = 1\n",
         encoding="utf-8",
     )

@@ -12,7 +12,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lastgood.drivers.repository.git.command import CLONE_S, FETCH_PROGRAM, REMOTE_S
+from lastgood.drivers.repository.git.command import (
+    CLONE_S,
+    FETCH_PROGRAM,
+    REMOTE,
+    REMOTE_S,
+)
 from lastgood.drivers.repository.git.failure import (
     BrokenCacheError,
     remote_error,
@@ -71,7 +76,7 @@ class Cache:
                 await self._make()
                 return
             await self._refuse_shallow(self.git)
-            done = await self._fetched(self.git, "origin")
+            done = await self._fetched(self.git, REMOTE)
             if done.returncode == 0:
                 return
             await self._blame_remote(done)
@@ -85,7 +90,7 @@ class Cache:
             BrokenCacheError: it does, so it must be the folder.
         """
         async with self._locked():
-            done = await self._fetched(self.git, "origin", f"+{pattern}:{pattern}")
+            done = await self._fetched(self.git, REMOTE, f"+{pattern}:{pattern}")
             if done.returncode != 0:
                 await self._blame_remote(done)
                 raise BrokenCacheError("fetch", done.stderr)
@@ -133,12 +138,12 @@ class Cache:
         git = self.git.at(new)
         await git.read("init", "--quiet", "--bare", "--template=", str(new))
         for key, value in (
-            ("remote.origin.url", self._address.url),
-            *(("remote.origin.fetch", refs) for refs in _ALL),
+            (f"remote.{REMOTE}.url", self._address.url),
+            *((f"remote.{REMOTE}.fetch", refs) for refs in _ALL),
         ):
             await git.read("config", "--add", key, value)
         await self._refuse_shallow(git)
-        done = await self._fetched(git, *options, "origin", limit=CLONE_S)
+        done = await self._fetched(git, *options, REMOTE, limit=CLONE_S)
         if done.returncode != 0 and (not options or "promisor" not in done.stderr):
             raise remote_error(self._address.identity, done.stderr)
         return done.returncode == 0

@@ -20,6 +20,9 @@ REMOTE_S = 60.0
 CLONE_S = 300.0
 PUSH_S = 110.0  # a host may build within a push; a step has two minutes by default
 
+# Not `origin`: what people set for that in all their repositories is not meant for ours.
+REMOTE = "lastgood"
+
 # Credentials, proxies and address rewriting of the user stay in force; hooks, signatures,
 # push options, clean-ups and prompts of the user do not.
 _SETTINGS = (
@@ -44,7 +47,7 @@ _SETTINGS = (
 )
 # A partial clone fetches what it lacks by itself, each fetch may do so again, and from a shallow
 # remote that never ends. So it is only let where it is wanted; what is named here cannot be run.
-_NEVER_LAZY = ("remote.origin.uploadpack", "lastgood-fetches-nothing-by-itself")
+_NEVER_LAZY = (f"remote.{REMOTE}.uploadpack", "lastgood-fetches-nothing-by-itself")
 FETCH_PROGRAM = "--upload-pack=git-upload-pack"
 _SSH = "ssh -oBatchMode=yes -oConnectTimeout=10 -oServerAliveInterval=5 -oServerAliveCountMax=3"
 

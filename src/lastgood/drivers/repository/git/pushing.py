@@ -6,7 +6,7 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from lastgood.drivers.repository.git.command import PUSH_S
+from lastgood.drivers.repository.git.command import PUSH_S, REMOTE
 from lastgood.drivers.repository.git.failure import remote_error, words
 from lastgood.errors import StepError
 
@@ -55,7 +55,7 @@ async def push_if(
     done = await git.ask(
         *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed"),
         *(("--dry-run",) if rehearse else ()),
-        *(f"--force-with-lease={ref}:{expected}", "--", "origin", f"{new}:{ref}"),
+        *(f"--force-with-lease={ref}:{expected}", "--", REMOTE, f"{new}:{ref}"),
         limit=PUSH_S,
         lazy=True,  # a copy without files gets those that the tip does not have
         children=action.children if action is not None else None,

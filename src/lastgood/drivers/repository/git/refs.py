@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lastgood.drivers.repository.git.command import FETCH_PROGRAM
+from lastgood.drivers.repository.git.command import FETCH_PROGRAM, REMOTE
 from lastgood.drivers.repository.git.commits import text_commit
 from lastgood.drivers.repository.git.failure import remote_error
 from lastgood.drivers.repository.git.pushing import Answer, push_if
@@ -86,7 +86,7 @@ class Refs:
             raise self._raced(ref)
 
     async def _at(self, ref: str) -> str | None:
-        done = await self._git.ask("ls-remote", "--quiet", FETCH_PROGRAM, "--", "origin", ref)
+        done = await self._git.ask("ls-remote", "--quiet", FETCH_PROGRAM, "--", REMOTE, ref)
         if done.returncode != 0:
             raise remote_error(self._remote, done.stderr)
         pairs = (line.partition("\t") for line in done.stdout.splitlines())

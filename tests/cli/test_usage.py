@@ -33,6 +33,8 @@ GOOD, BAD = "1a1a1a1", "2b2b2b2"
         (("deployment", "record", "--service", "backnd", "--commit", BAD), "backend"),
         (("deployment", "list", "--service", "backnd"), "backend"),
         (("status", "--env", "prodction"), "production"),
+        (("gate", ""), "no commit"),
+        (("deployment", "record", "--service", "backend", "--commit", " "), "no commit"),
         (("hold", "set", BAD, "--service", "backend"), "--reason"),
         (("rollback", "--to", GOOD, "--drop", BAD), "--drop"),
         (("rollback", "--to", GOOD, "--to", BAD), "--to SERVICE=REVISION"),
@@ -61,6 +63,14 @@ def test_what_is_not_built_yet_says_so(planned: str, capsys: pytest.CaptureFixtu
     assert (said["code"], planned in said["message"]) == ("not-built", True)
     assert said["cause"]
     assert said["mend"]
+
+
+@pytest.mark.parametrize("commit", ["-x", "../other", "a\nb", "\x1b[31mred", "x" * 500])
+def test_what_can_be_no_release_is_not_recorded(stack: Stack, commit: str) -> None:
+    ran = stack.run("deployment", "record", "--service", "backend", f"--commit={commit}")
+    assert ran.code == 5, ran
+    assert "\x1b" not in ran.out + ran.err
+    assert not stack.run("deployment", "list", "--json").json["deployments"]
 
 
 @pytest.mark.parametrize("group", ["releases", "deployment", "hold", "incident"])

@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lastgood.app.project import now
-from lastgood.app.releases import known_service, resolve
+from lastgood.app.releases import known_service, named, resolve
 from lastgood.app.submitting import wake
 from lastgood.config import config_hash
 from lastgood.errors import LastgoodError
 from lastgood.model.release import GoodEvidence, Standing
+from lastgood.model.revision import is_release_name
 from lastgood.model.watch import WatchKind
 
 if TYPE_CHECKING:
@@ -80,10 +81,17 @@ async def recorded_commit(project: Project, service: str, commit: str) -> str:
     """The full commit of what is to be recorded; as it was written when nothing can resolve it.
 
     A deployment that happened is recorded even when the git host is down.
+
+    Raises:
+        UsageError: there is no such service, or nothing is named (code `no-commit`).
+        LastgoodError: nothing can resolve what can be no release's name either.
     """
     known_service(project, service)
+    named(commit)
     try:
         async with project.drivers() as drivers:
             return await resolve(drivers, service, commit)
     except LastgoodError:
-        return commit
+        if is_release_name(commit):
+            return commit
+        raise

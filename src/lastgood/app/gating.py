@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lastgood.app.holding import known_holds, passing
-from lastgood.app.releases import known_service
+from lastgood.app.releases import known_service, named
 from lastgood.errors import RefusedError
 from lastgood.model.noun import Noun
 
@@ -40,9 +40,10 @@ async def gate(project: Project, drivers: Drivers, revision: str, service: str =
     that is built on it.
 
     Raises:
-        UsageError: there is no such service.
+        UsageError: there is no such service, or nothing is named (code `no-commit`).
         RefusedError: it is held (`held`), or the state cannot be read (`state-unreadable`).
     """
+    named(revision)
     services = [service] if service else list(project.environment.services)
     if service:
         known_service(project, service)

@@ -145,3 +145,14 @@ def known_service(project: Project, service: str) -> None:
             mend=f"name one of: {', '.join(project.environment.services) or 'none is configured'}",
             code="unknown-service",
         )
+
+
+def named(revision: str) -> None:
+    """Raises UsageError when no revision is named at all, as by a variable that CI did not set."""
+    if not revision.strip():
+        raise UsageError(
+            "no commit is named",
+            cause="the word for it is empty",
+            mend="see that the variable that should hold the commit is set",
+            code="no-commit",
+        )

@@ -138,10 +138,16 @@ def test_the_rollback_s_own_commit_may_pass_on_every_machine(
     if not keeps_state:
         stack.state.rename(stack.place / "elsewhere")
 
-    assert team.gate(remote.tip()).code == 0
+    back = remote.tip()
+    assert team.gate(back).code == 0
     refused(team.gate(team.later))
     refused(team.gate(remote.commit({"app": "broken", "docs": "more"})))
-    refused(team.gate(remote.commit({"app": "new work"})))
+    fix = remote.commit({"app": "mended"})
+    refused(team.gate(fix))
+    assert stack.run("hold", "release", "--fix", fix, *REASON).code == 0
+    assert team.gate(fix).code == team.gate(back).code == 0
+    stack.state.rename(stack.place / "another")
+    assert team.gate(fix).code == team.gate(back).code == 0
 
 
 def test_a_release_that_was_good_may_not_pass_once_it_is_held(team: Team) -> None:

@@ -40,6 +40,7 @@ class HoldKeeper:
         self._project = project
         self._drivers = drivers
         self._run = run
+        self._shown: dict[tuple[str, str], tuple[str, ...]] = {}
 
     async def is_held(self, service: str, commit: str) -> bool:
         """Whether the ledger holds exactly this release."""
@@ -70,7 +71,12 @@ class HoldKeeper:
         return await self._publish(service, hold, action)
 
     def adopt(self, hold: Hold) -> None:
-        """Write a hold that another machine set into the ledger here, so that it can be lifted."""
+        """Write a hold that another machine set into the ledger here, so that it can be lifted.
+
+        What that machine lets pass goes on passing when it is published anew.
+        """
+        if isinstance(hold, PublishedHold):
+            self._shown[hold.service, hold.commit] = hold.good
         if self.find(hold.service, hold.commit) is None:
             self._project.state.holds.set(
                 self._project.name, hold.service, hold.commit,
@@ -134,8 +140,10 @@ class HoldKeeper:
         if repository is None:
             return ""
         name = hold_ref(self._project.name, service, hold.commit)
-        good = tuple(passing(self._project, hold)[:_MOST_SHOWN])
+        good = self._shown.get((service, hold.commit), ())
         shown = PublishedHold(**structs.asdict(hold), good=good)
+        good = tuple(passing(self._project, shown)[:_MOST_SHOWN])
+        shown = structs.replace(shown, good=good)
         try:
             await patiently(repository, _put_ref(repository, name, to_json(shown), action))
         except LastgoodError as error:

@@ -292,3 +292,6 @@ async def test_refs_are_read_through_a_broken_copy(
     (cache,) = caches(tmp_path)
     shutil.rmtree(cache / "objects")
     assert await repository.read_refs("") == {"production/lock": (held, "x")}
+    # Whole, and made by a version that called the remote otherwise.
+    run_git(cache, "config", "--rename-section", "remote.lastgood", "remote.origin")
+    assert await repository.read_refs("") == {"production/lock": (held, "x")}

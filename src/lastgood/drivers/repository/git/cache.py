@@ -87,12 +87,15 @@ class Cache:
 
         Raises:
             RemoteError: the remote does not answer.
-            BrokenCacheError: it does, so it must be the folder.
+            BrokenCacheError: it does, and a new folder was of no help.
         """
         async with self._locked():
             done = await self._fetched(self.git, REMOTE, f"+{pattern}:{pattern}")
             if done.returncode != 0:
                 await self._blame_remote(done)
+                await self._make()
+                done = await self._fetched(self.git, REMOTE, f"+{pattern}:{pattern}")
+            if done.returncode != 0:
                 raise BrokenCacheError("fetch", done.stderr)
 
     async def _blame_remote(self, failed: Finished) -> None:

@@ -199,6 +199,32 @@ def test_a_regression_after_a_rollback_is_an_incident_again(stack: Stack) -> Non
     stack.wait(lambda: "Stability: regressed" in path.read_text(encoding="utf-8"), "the report")
 
 
+def test_users_who_fail_after_a_rollback_are_no_stability(stack: Stack) -> None:
+    """Every check is healthy, as it was of the bad release."""
+    log = stack.place / "access.log"
+    stack.environment["signals"] = {
+        "users_affected": {
+            "driver": "access-log", "path": str(log), "user": "user", "window": "1s",
+        }
+    }  # fmt: skip
+    stack.configure()
+    stack.build(GOOD)
+    stack.good(GOOD)
+    stack.deploy(BAD)
+    assert stack.rollback().json["outcome"] == "recovered"
+
+    begin = time.time()
+    lines = [
+        json.dumps({"ts": begin + half / 2, "status": 500, "user": f"user-{user}"})
+        for half in range(240)
+        for user in range(20)
+    ]
+    log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    stack.wait(lambda: "stability.regressed" in stack.remembered(), "the regression")
+    assert "stability regressed: users_affected is 100% of 20" in stack.remembered()
+
+
 def _watch(stack: Stack) -> dict[str, Any]:
     watches = stack.run("status", "--json").json["watches"]
     return next(watch for watch in watches if watch["service"] == "backend")

@@ -24,6 +24,8 @@ from lastgood.verify.signals import SIGNALS_WORSE, compare
 from lastgood.verify.stability import advance
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from lastgood.app.project import Project
     from lastgood.app.wiring import Drivers
     from lastgood.model.observation import Observation
@@ -77,6 +79,9 @@ async def _advance(
         return
     gap_s = max(MIN_GAP_S, GAP_LOOKS * _cadence_s(project))
     advanced = advance(watch, observation, now(), gap_s)
+    fails = _users_fail(project, observation, watch.since)
+    if watch.kind is WatchKind.STABILITY and fails is not None:
+        advanced = msgspec.structs.replace(advanced, state=WatchState.REGRESSED, note=fails)
     if advanced == watch:
         return
     if advanced.state is WatchState.PENDING:
@@ -137,9 +142,9 @@ def _speaks_against(project: Project, observation: Observation) -> str | None:
     incident = project.state.incidents.current(project.name)
     if incident is not None:
         return f"{incident.id} is open"
-    share = next((s for s in observation.signals if s.name == USERS_AFFECTED), None)
-    if share is not None and (share.low or 0.0) > project.policy.rollback_over_share:
-        return f"{share.name} is {share.value or 0.0:.0%} of {share.n}"
+    fails = _users_fail(project, observation)
+    if fails is not None:
+        return fails
     verdict = judge(project, observation, Statement(by="lastgood"))
     return f"verdict {verdict.decision}" if verdict.decision in SPEAKS_AGAINST else None
 
@@ -172,6 +177,24 @@ async def _worse_signal(project: Project, drivers: Drivers, watch: Watch) -> str
     after = await asyncio.gather(*(source.read(now(), deployed_at) for source in sources))
     problems = compare(before, after, deployed_at, project.policy.rollback_over_share)
     return next((p.what for p in problems if p.code == SIGNALS_WORSE), None)
+
+
+def _users_fail(
+    project: Project, observation: Observation, since: datetime | None = None
+) -> str | None:
+    """That surely too many users fail, however healthy the checks are; None while they do not.
+
+    Args:
+        project: with the share that is too high.
+        observation: the newest look.
+        since: a window that begins earlier tells of what was before.
+    """
+    share = next((s for s in observation.signals if s.name == USERS_AFFECTED), None)
+    if share is None or (share.low or 0.0) <= project.policy.rollback_over_share:
+        return None
+    if since is not None and (share.since is None or share.since < since):
+        return None
+    return f"{share.name} is {share.value or 0.0:.0%} of {share.n}"
 
 
 async def _regress(

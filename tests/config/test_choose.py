@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,38 @@ def test_a_folder_of_that_name_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "lastgood.yaml").touch()
 
     assert find(tmp_path / "a") == tmp_path / "lastgood.yaml"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
+def test_a_file_that_anybody_may_have_put_there_is_not_taken(tmp_path: Path) -> None:
+    file = tmp_path / "lastgood.yaml"
+    file.touch()
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    os.chown(file, 65_534, 65_534)
+    assert find(inner) == file
+
+    tmp_path.chmod(0o1777)
+    with pytest.raises(ConfigError, match="somebody else's") as error:
+        find(inner)
+    assert error.value.code == "strangers-config"
+    assert "--config" in error.value.mend
+
+
+def test_a_closed_folder_above_holds_no_file(tmp_path: Path) -> None:
+    inner = tmp_path / "closed" / "inner"
+    inner.mkdir(parents=True)
+    inner.parent.chmod(0)
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.seteuid(65_534)
+        with pytest.raises(ConfigError) as error:
+            find(inner)
+    finally:
+        os.seteuid(user)
+        inner.parent.chmod(0o700)
+    assert error.value.code == "no-config"
 
 
 def test_without_a_file_init_is_the_mend(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,6 +138,8 @@ def test_a_run_and_its_report(broken: Stack) -> None:
     told = document(broken.run("report", "--json"))
     assert told["report"]["run"]["id"] == run["run"]
     assert told["path"] == run["report"]
+    printed = broken.run("report").out
+    assert printed == Path(run["report"]).read_text(encoding="utf-8"), "as it stands in the file"
 
 
 @pytest.mark.parametrize(

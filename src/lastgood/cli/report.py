@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from lastgood.cli.session import Session, command
+from lastgood.process.masking import harmless
 
 app = typer.Typer()
 
@@ -25,4 +27,7 @@ def report(
     path = reporting.report(session.project, run_id)
     made = reporting.compose(session.project, run_id)
     session.tell(f"written to {path}")
-    session.say({"path": str(path), "report": plain(made)}, lambda: markdown(made))
+    if session.as_json or session.quiet:
+        session.say({"path": str(path), "report": plain(made)}, lambda: "")
+    else:
+        sys.stdout.write(harmless(markdown(made)))  # a broken line would break its tables

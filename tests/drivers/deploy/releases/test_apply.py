@@ -177,6 +177,10 @@ async def test_a_restart_that_hangs_is_killed_and_stays_owed(deployer: Make, fol
 async def test_nobody_says_what_runs_while_a_restart_is_owed(deployer: Make) -> None:
     built = deployer(restart=("false",))
     await refused(built, await plan_move(built, "aaaa"))
+    [route] = await built.survey("cccc", None)
+    [owed] = [warning for warning in route.warnings if warning.code == "restart-owed"]
+    assert "aaaa" in owed.what
+    assert owed.mend
     assert await built.current() is None, "the old processes may still be there"
     assert await deployer().current() == "aaaa", "without a restart nothing is owed"
 

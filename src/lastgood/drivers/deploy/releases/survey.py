@@ -100,11 +100,12 @@ class Surveyor:
                     mend="look whether every instance was restarted after the last deployment",
                 )
             )
-        if live == target and self._owes(target):
+        if live and self._owes(live):
             found.append(
                 Problem(
                     code="restart-owed",
-                    what=f"`current` names {target}, but its restart was never finished",
+                    what=f"`current` names {live}, but its restart was never finished",
+                    mend="" if live == target else "see why it failed, then: lastgood rollback",
                 )
             )
         return tuple(found)

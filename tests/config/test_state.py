@@ -60,6 +60,10 @@ def test_what_does_not_last_is_no_state(read: Reader, state: str) -> None:
         ("postgresql://a@db1/sh%6fp", "postgresql://app@db1/shop"),
         ("postgresql://shop@db1", "postgresql://app@db1/shop"),
         ("postgresql://a@other/other?host=db1&dbname=shop", "postgresql://app@db1/shop"),
+        ("postgresql://a@db2:5433/shop", "postgresql://app:pw@db1,db2:5433/shop"),
+        ("postgresql://a@db1/shop", "host=db1 user=app password=pw dbname = shop"),
+        ("postgresql://a@db2/shop", "host=db1,db2 port=5433,5432 dbname=shop"),
+        ("postgresql:///shop", "dbname=shop"),
     ],
 )
 def test_the_state_is_never_in_a_database_that_is_rolled_back(

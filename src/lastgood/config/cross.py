@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lastgood.config.fault import Fault, suggestion
-from lastgood.config.state import server_of
+from lastgood.config.state import server_of, servers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ def _state(
     for key in _DSN_KEYS:
         dsn = content.get(key)
         same_text = isinstance(dsn, str) and written == document.scalar((*above, key))
-        if same_text or (server and isinstance(dsn, str) and server == server_of(dsn)):
+        if same_text or (isinstance(dsn, str) and server in servers_of(dsn)):
             yield document.fault(
                 ("state",),
                 f"the state is in the database {database} of {name}, which is rolled back",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -14,6 +16,10 @@ from lastgood.config.reading import Reading
 from lastgood.config.secret import Secret
 
 _MEND = "write sqlite:///.lastgood/state.db, or postgresql://user:password@host/name"
+_URL = re.compile(r"(postgres(?:ql)?(?:\+\w+)?://(?:[^@/?#]*@)?)([^/?#]*)(.*)", re.DOTALL)
+_PORT = 5432
+Server = tuple[str, int, str]
+"""Host, port and name of a PostgreSQL database."""
 _LOCAL = {"", "localhost", "127.0.0.1", "::1"}
 
 
@@ -65,7 +71,27 @@ def _sqlite(name: str, folder: Path) -> dict[str, object]:
     return {"kind": "sqlite", "url": Secret(f"sqlite:///{path}"), "path": path}
 
 
-def server_of(dsn: str) -> tuple[str, int, str] | None:
+def servers_of(dsn: str) -> frozenset[Server]:
+    """Every server that a database's DSN may lead to.
+
+    libpq takes several hosts in one URL, and `host=... dbname=...` in place of a URL.
+    """
+    url = _URL.fullmatch(dsn)
+    if url is not None:
+        each = (server_of(f"{url[1]}{host}{url[3]}") for host in url[2].split(","))
+        return frozenset(filter(None, each))
+    try:
+        words = dict(word.split("=", 1) for word in shlex.split(re.sub(r"\s*=\s*", "=", dsn)))
+    except ValueError:
+        return frozenset()
+    name = words.get("dbname") or words.get("user", "")
+    hosts = words.get("host", words.get("hostaddr", "")).split(",")
+    ports = words.get("port", "").split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    return frozenset(_server(*one, name) for one in zip(hosts, ports, strict=False))
+
+
+def server_of(dsn: str) -> Server | None:
     """Host, port and database name of a PostgreSQL address; None when it is none.
 
     The names of this machine are one host, since a database may be reached by each of them.
@@ -78,13 +104,17 @@ def server_of(dsn: str) -> tuple[str, int, str] | None:
     if parts.scheme.partition("+")[0] not in {"postgresql", "postgres"}:
         return None
     query = parse_qs(parts.query)
-    host = unquote(query.get("host", [parts.hostname or ""])[-1]).lower().rstrip(".")
+    host = unquote(query.get("host", [parts.hostname or ""])[-1])
+    text = query.get("port", [str(port or "")])[-1]
+    name = query.get("dbname", [unquote(parts.path.removeprefix("/"))])[-1]
+    return _server(host, text, name or unquote(parts.username or ""))
+
+
+def _server(host: str, port: str, name: str) -> Server:
+    host = host.lower().rstrip(".")
     if host in _LOCAL or host.startswith("/"):
         host = "localhost"
-    text = query.get("port", [str(port or 5432)])[-1]
-    name = query.get("dbname", [unquote(parts.path.removeprefix("/"))])[-1]
-    name = name or unquote(parts.username or "")
-    return host, int(text) if text.isdigit() else 5432, name
+    return host, int(port) if port.isdecimal() else _PORT, name
 
 
 StateSchema = WithJsonSchema({"type": "string", "pattern": "^(sqlite:///|postgres(ql)?://|\\$\\{)"})

@@ -408,3 +408,13 @@ def test_a_key_with_a_line_break_is_one_fault_on_one_line(read: Reader) -> None:
         read('environments: {production: {}}\n"a\\nline 9: version": 1\n')
     assert len(str(refused.value).splitlines()) == 2
     assert "\\n" in str(refused.value)
+
+
+def test_a_driver_that_is_promised_is_not_taken_for_a_slip(read: Reader) -> None:
+    with pytest.raises(FaultyConfigError) as refused:
+        read(
+            "environments:\n  production:\n    services:\n"
+            "      web: {deploy: {driver: github-actions, workflow: deploy.yml}}\n"
+        )
+    assert "comes with a later version" in str(refused.value)
+    assert "did you mean" not in str(refused.value)

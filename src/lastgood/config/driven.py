@@ -17,7 +17,7 @@ from lastgood.config.base import Strict, naming_known
 from lastgood.config.fault import mistake, suggestion
 from lastgood.config.options import DriverOptions
 from lastgood.config.reading import Reading
-from lastgood.config.reserved import keep, named_by
+from lastgood.config.reserved import CONTRACTS, Contract, keep, named_by
 from lastgood.ports.spec import DriverRegistry, Family, resolve
 
 
@@ -74,6 +74,15 @@ class Driven(Strict):
     @classmethod
     def _is_known(cls, driver: str, info: ValidationInfo) -> str:
         names = info.context.registry.names(cls.family) if info.context else ()
+        if (
+            names
+            and driver not in names
+            and driver in CONTRACTS.get(cls.family, Contract()).promised
+        ):
+            raise mistake(
+                f"the {cls.family} driver {driver} comes with a later version",
+                f"until then take one of: {', '.join(sorted(names))}",
+            )
         if names and driver not in names:
             raise mistake(
                 f"there is no {cls.family} driver {driver[:40]!r}", suggestion(driver, names)

@@ -30,7 +30,8 @@ def seconds(written: object) -> float:
     else:
         span = -1.0
     if not 0.0 <= span <= LONGEST:
-        raise mistake(f"{str(written)[:40]!r} is not a duration", _MEND)
+        shown = "nothing" if written is None else repr(str(written)[:40])
+        raise mistake(f"{shown} is not a duration", _MEND)
     return span
 
 

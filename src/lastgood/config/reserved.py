@@ -32,16 +32,19 @@ class Contract:
     Attributes:
         secret: those of the keys whose text is a secret.
         named_by: keys that name a driver by their presence, as the contract has them.
+        promised: drivers that the contract names and this version does not have.
     """
 
     keys: frozenset[str] = frozenset()
     secret: frozenset[str] = frozenset()
     named_by: Mapping[str, str] = field(default_factory=dict)
+    promised: frozenset[str] = frozenset()
 
 
 _DSN = frozenset({"dsn", "direct_dsn", "admin_dsn", "proof_dsn"})
 CONTRACTS: dict[Family, Contract] = {
     "check": Contract(named_by={"url": "http", "tcp": "tcp", "command": "command", "log": "log"}),
+    "deploy": Contract(promised=frozenset({"github-actions", "render"})),
     "database": Contract(
         _DSN | {"migrations", "warm_target", "quarantine", "backup", "verify", "before_open"}, _DSN
     ),

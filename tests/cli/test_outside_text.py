@@ -105,6 +105,37 @@ def test_a_secret_is_shown_nowhere(stack: Stack, monkeypatch: pytest.MonkeyPatch
     assert SECRET.encode() not in processes.read_bytes()
 
 
+def test_what_a_person_pastes_is_kept_without_a_secret(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A title, a note, a reason: all of them are kept for good, and shown in reports."""
+    monkeypatch.setenv("SHOP_TOKEN", SECRET)
+    stack.environment["checks"]["backend"]["headers"] = {"X-Token": "${SHOP_TOKEN}"}
+    stack.configure()
+    stack.build(GOOD)
+    stack.good(GOOD)
+    stack.deploy(BAD)
+    pasted = f"curl -H 'X-Token: {SECRET}' fails"
+    service = ("--service", "backend")
+    writing: tuple[tuple[str, ...], ...] = (
+        ("incident", "open", pasted),
+        ("incident", "note", pasted),
+        ("hold", "set", BAD, *service, "--reason", pasted),
+        ("releases", "mark", BAD, "bad", *service, "--reason", pasted),
+        ("incident", "show"),
+        ("incident", "resolve", "--note", pasted),
+    )
+    for words in writing:
+        ran = stack.run(*words)
+        assert ran.code == 0, ran
+        assert SECRET not in ran.out + ran.err
+    assert stack.rollback("--reason", pasted).code == 0
+    assert "***" in stack.remembered()
+    stack.end_runner()
+    for path in _files(stack.state):
+        assert SECRET.encode() not in path.read_bytes(), path
+
+
 def test_what_a_log_and_a_library_say_hides_a_secret(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

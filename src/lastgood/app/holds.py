@@ -17,7 +17,7 @@ async def set_hold(project: Project, service: str, revision: str, reason: str) -
     """Hold a release; gives its full commit and a warning."""
     commit = await full_commit(project, service, revision)
     async with project.drivers() as drivers:
-        warning = await HoldKeeper(project, drivers).hold(service, commit, reason)
+        warning = await HoldKeeper(project, drivers).hold(service, commit, project.said(reason))
     return commit, warning
 
 
@@ -40,6 +40,7 @@ async def release_hold(
     """
     if service is not None:
         known_service(project, service)
+    reason = project.said(reason)
     standing, warnings = await standing_holds(project, service)
     if revision is not None:
         meant = [hold for hold in standing if hold.commit.startswith(revision)]

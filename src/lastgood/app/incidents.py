@@ -38,6 +38,7 @@ def open_incident(project: Project, title: str) -> Incident:
         RefusedError: one is open already (`incident-open`).
     """
     refuse_second(project)
+    title = project.said(title)
     with project.state.transaction():
         opened = project.state.incidents.open(
             project.name, title, operator(), now(), detected_at=now()
@@ -63,12 +64,13 @@ def refuse_second(project: Project) -> None:
 
 def add_note(project: Project, incident_id: str | None, text: str) -> Event:
     """Write a line into an incident's timeline."""
-    return _event(project, named(project, incident_id).id, "incident.noted", text)
+    return _event(project, named(project, incident_id).id, "incident.noted", project.said(text))
 
 
 def resolve_incident(project: Project, incident_id: str | None, note: str) -> Incident:
     """Resolve an incident; one that is resolved already stays as it is."""
     found = named(project, incident_id)
+    note = project.said(note)
     with project.state.transaction():
         resolved = project.state.incidents.resolve(found.id, operator(), now(), note)
         if found.resolved_at is None:

@@ -125,7 +125,7 @@ async def unlock(project: Project, reason: str) -> Freed:
             state.locks.break_lock(project.name, now())
             state.journal.end_run(run, outcome=Outcome.CANCELLED, code="unlocked", at=now())
         state.events.append(
-            "lock.broken", operator(), f"the lock was taken from {run}: {reason}",
+            "lock.broken", operator(), f"the lock was taken from {run}: {project.said(reason)}",
             at=now(), environment=project.name, run=run,
         )  # fmt: skip
     if ours:

@@ -113,6 +113,10 @@ class Project:
 
         return Masker(self.settings.secrets)
 
+    def said(self, text: str) -> str:
+        """What a person wrote, without secrets: it is kept for good, and a paste may hold one."""
+        return self.masker.mask(text)
+
     @cached_property
     def policy(self) -> Policy:
         """The environment's rules for a verdict."""

@@ -82,6 +82,7 @@ async def mark(
         RefusedError: the revision is unknown.
     """
     commit = await named_release(project, service, revision)
+    reason = project.said(reason)
     ledger = project.state.ledger
     evidence = GoodEvidence(kind="mark", at=now(), by=operator(), reason=reason)
     with project.state.transaction():

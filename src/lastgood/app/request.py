@@ -72,7 +72,11 @@ def rollback_request(
             )
         named[key] = value
     return Request(
-        services=tuple(dict.fromkeys(services)), to=named, drop=drop, method=method, reason=reason
+        services=tuple(dict.fromkeys(services)),
+        to=named,
+        drop=drop,
+        method=method,
+        reason=project.said(reason),
     )
 
 
@@ -86,7 +90,7 @@ def undo_request(project: Project, run_id: str | None, reason: str) -> Request:
     runs = [journal.run(run_id)] if run_id else journal.runs(project.name)
     for run in runs:
         if run.outcome is not None and _changed(project, run.id):
-            return Request(kind=PlanKind.UNDO, undoes=run.id, reason=reason)
+            return Request(kind=PlanKind.UNDO, undoes=run.id, reason=project.said(reason))
     raise RefusedError(
         f"there is nothing to undo in {project.name}",
         cause="no ended run has changed it" if not run_id else f"{run_id} changed nothing",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from lastgood.app.doubts import against_soak, against_stability, may_be_over
 from lastgood.app.judging import judge
 from lastgood.app.observing import observe, observer, recorded
 from lastgood.app.project import now
@@ -16,16 +16,11 @@ from lastgood.app.pruning import prune_releases
 from lastgood.app.reporting import report
 from lastgood.app.responding import respond
 from lastgood.model.release import GoodEvidence, Standing
-from lastgood.model.signal import USERS_AFFECTED
 from lastgood.model.statement import Statement
-from lastgood.model.verdict import Decision
 from lastgood.model.watch import WatchKind, WatchState
-from lastgood.verify.signals import SIGNALS_WORSE, compare
 from lastgood.verify.stability import advance
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from lastgood.app.project import Project
     from lastgood.app.wiring import Drivers
     from lastgood.model.observation import Observation
@@ -35,13 +30,6 @@ GAP_LOOKS = 6
 """A watch survives this many missed looks; after a longer gap its period begins again."""
 
 MIN_GAP_S = 10.0
-
-SPEAKS_AGAINST = (Decision.ROLLBACK, Decision.HOTFIX)
-"""Verdicts under which nothing becomes known good."""
-
-
-DEPLOYING_S = 10.0
-"""A deployment is recorded when it is done: what it did to users just before is not "before"."""
 
 
 async def keep_watches(project: Project) -> None:
@@ -79,9 +67,9 @@ async def _advance(
         return
     gap_s = max(MIN_GAP_S, GAP_LOOKS * _cadence_s(project))
     advanced = advance(watch, observation, now(), gap_s)
-    fails = _users_fail(project, observation, watch.since)
-    if watch.kind is WatchKind.STABILITY and fails is not None:
-        advanced = msgspec.structs.replace(advanced, state=WatchState.REGRESSED, note=fails)
+    doubt = against_stability(project, watch, observation)
+    if doubt is not None:
+        advanced = msgspec.structs.replace(advanced, state=WatchState.REGRESSED, note=doubt)
     if advanced == watch:
         return
     if advanced.state is WatchState.PENDING:
@@ -100,15 +88,15 @@ async def _promote(
 ) -> None:
     """The release soaked well: it is known good, and here is why.
 
-    Checks are not all that is seen, however healthy they are: see `_speaks_against`. What the
-    users leave open is waited for.
+    Checks are not all that is seen, however healthy they are. What the users leave open is waited
+    for.
     """
-    why = _speaks_against(project, observation) or await _worse_signal(project, drivers, watch)
-    if why is not None:
-        against = msgspec.structs.replace(watch, note=why)
+    doubt = await against_soak(project, drivers, watch, observation)
+    if doubt is not None:
+        against = msgspec.structs.replace(watch, note=doubt)
         await _regress(project, drivers, against, observation)
         return
-    if await _may_be_over(project, drivers, watch):
+    if await may_be_over(project, drivers, watch):
         project.state.watches.update(msgspec.structs.replace(watch, state=WatchState.PENDING))
         return
     service = str(watch.service)
@@ -131,70 +119,6 @@ async def _promote(
         text = f"{service} {watch.subject[:12]} is known good: {evidence.reason}"
         _end(project, watch, WatchState.HELD, "release.promoted", text)
     await prune_releases(project, drivers, service)
-
-
-def _speaks_against(project: Project, observation: Observation) -> str | None:
-    """Why no release becomes known good now; None when nothing forbids it.
-
-    That so many users fail forbids it whether or not the release is their cause: the judge would
-    not roll back the first release of all, since there is nowhere to go.
-    """
-    incident = project.state.incidents.current(project.name)
-    if incident is not None:
-        return f"{incident.id} is open"
-    fails = _users_fail(project, observation)
-    if fails is not None:
-        return fails
-    verdict = judge(project, observation, Statement(by="lastgood"))
-    return f"verdict {verdict.decision}" if verdict.decision in SPEAKS_AGAINST else None
-
-
-async def _may_be_over(project: Project, drivers: Drivers, watch: Watch) -> bool:
-    """Whether users fail since the soak began, and it is not shown that few enough do.
-
-    A soak may be shorter than the time in which a share becomes certain: what is not known to be
-    bad is not known to be good.
-    """
-    source = drivers.signals.get(USERS_AFFECTED)
-    if source is None:
-        return False
-    share = await source.read(now(), watch.since)
-    over = project.policy.rollback_over_share
-    return share.failed > 0 and share.high is not None and share.high > over
-
-
-async def _worse_signal(project: Project, drivers: Drivers, watch: Watch) -> str | None:
-    """Which signal is surely worse since the release went live than it was just before.
-
-    Its usual window looks back over the deployment, so that users who were well before hide those
-    who fail since; and a share that is far from the policy's threshold can be a new fault, too.
-    """
-    sources = drivers.signals.values()
-    live = project.state.ledger.live(project.name, str(watch.service))
-    deployed_at = live.at if live is not None and live.commit == watch.subject else watch.since
-    former = deployed_at - timedelta(seconds=DEPLOYING_S)
-    before = await asyncio.gather(*(source.read(former) for source in sources))
-    after = await asyncio.gather(*(source.read(now(), deployed_at) for source in sources))
-    problems = compare(before, after, deployed_at, project.policy.rollback_over_share)
-    return next((p.what for p in problems if p.code == SIGNALS_WORSE), None)
-
-
-def _users_fail(
-    project: Project, observation: Observation, since: datetime | None = None
-) -> str | None:
-    """That surely too many users fail, however healthy the checks are; None while they do not.
-
-    Args:
-        project: with the share that is too high.
-        observation: the newest look.
-        since: a window that begins earlier tells of what was before.
-    """
-    share = next((s for s in observation.signals if s.name == USERS_AFFECTED), None)
-    if share is None or (share.low or 0.0) <= project.policy.rollback_over_share:
-        return None
-    if since is not None and (share.since is None or share.since < since):
-        return None
-    return f"{share.name} is {share.value or 0.0:.0%} of {share.n}"
 
 
 async def _regress(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from hypothesis import given
+import msgspec
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lastgood.model.plan import Plan, PlanKind, plan_digest
@@ -20,22 +21,30 @@ from lastgood.testing.nouns import ENVIRONMENT, START, commit, hold, release
 if TYPE_CHECKING:
     from lastgood.model.hold import Hold
 
+T = TypeVar("T")
+
 SERVICES = ("api", "backend", "frontend")
-LETTERS = st.sampled_from("abcde")
+LETTERS = st.sampled_from("abcd")
 COMMITS = LETTERS.map(commit)
+OTHER_WAYS = [Method.CI, Method.TREE, Method.DROP]
 GONE = Problem(code="release-gone", what="gone", mend="build it")
+
+
+def seldom(rare: st.SearchStrategy[T], usual: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
+    """One time in eight the rare; where everything is rare, no plan is ever made."""
+    return st.sampled_from(range(8)).flatmap(lambda number: rare if number == 7 else usual)
 
 
 @st.composite
 def facts(draw: st.DrawFn, name: str) -> ServiceFacts:
-    letters = draw(st.lists(LETTERS, unique=True))
+    letters = draw(st.lists(LETTERS, unique=True, min_size=2))
     ledger = [
         release(
             letter,
-            draw(st.sampled_from(Standing)),
+            draw(st.sampled_from([*Standing, Standing.KNOWN_GOOD, Standing.KNOWN_GOOD])),
             minutes=draw(st.integers(-100, 0)),
             service=name,
-            same_tree_as=draw(st.none() | LETTERS),
+            same_tree_as=draw(seldom(LETTERS, st.none())),
         )
         for letter in letters
     ]
@@ -43,20 +52,22 @@ def facts(draw: st.DrawFn, name: str) -> ServiceFacts:
         Route,
         service=st.just(name),
         target=COMMITS,
-        method=st.sampled_from([Method.ARTIFACT, Method.CI, Method.TREE, Method.DROP]),
+        method=seldom(st.sampled_from(OTHER_WAYS), st.just(Method.ARTIFACT)),
         driver=st.just("driver"),
         index=st.integers(0, 2),
-        problems=st.sampled_from([(), (GONE,)]),
-        drop=st.none() | COMMITS,
+        problems=seldom(st.just((GONE,)), st.just(())),
+        drop=seldom(COMMITS, st.none()),
         needs_version=st.booleans(),
         typical_s=st.sampled_from([0.0, 5.5, 120.0, 1000.0]),
     )
+    kept = [msgspec.structs.replace(draw(ways), target=r.commit) for r in ledger]
+    instances = st.sampled_from(["10.0.0.1", "10.0.0.2"])
     return ServiceFacts(
         name=name,
-        live=draw(st.none() | COMMITS),
-        strays=draw(st.dictionaries(st.sampled_from(["10.0.0.1", "10.0.0.2"]), COMMITS)),
+        live=draw(seldom(st.none(), COMMITS)),
+        strays=draw(seldom(st.dictionaries(instances, COMMITS), st.just({}))),
         releases=tuple(ledger),
-        routes=tuple(draw(st.lists(ways, max_size=6))),
+        routes=(*kept, *draw(st.lists(ways, max_size=2))),
         built_on_held=tuple(draw(st.lists(COMMITS, max_size=1))),
         shared_key=draw(st.sampled_from([None, "one", "two"])),
         names_version=draw(st.booleans()),
@@ -65,20 +76,35 @@ def facts(draw: st.DrawFn, name: str) -> ServiceFacts:
     )
 
 
-ENVIRONMENTS = st.lists(st.sampled_from(SERVICES), unique=True).flatmap(
+ENVIRONMENTS = st.lists(st.sampled_from(SERVICES), min_size=1, unique=True).flatmap(
     lambda names: st.tuples(*(facts(name) for name in names))
 )
 HOLDS = st.lists(
-    st.builds(hold, LETTERS, service=st.sampled_from(SERVICES), lifted=st.booleans()), max_size=4
+    st.builds(
+        hold,
+        LETTERS,
+        service=st.sampled_from(SERVICES),
+        lifted=st.booleans(),
+    ),
+    max_size=4,
 )
-REQUESTS = st.builds(
-    PlanRequest,
-    environment=st.just(ENVIRONMENT),
-    services=st.lists(st.sampled_from(SERVICES), max_size=2, unique=True).map(tuple),
-    targets=st.dictionaries(st.sampled_from(SERVICES), COMMITS, max_size=2),
-    method=st.sampled_from(Method),
-    drop=st.none() | COMMITS,
-)
+
+
+@st.composite
+def requests(draw: st.DrawFn, services: tuple[ServiceFacts, ...]) -> PlanRequest:
+    named = seldom(st.sampled_from(SERVICES), st.sampled_from([f.name for f in services]))
+    return PlanRequest(
+        environment=ENVIRONMENT,
+        services=tuple(draw(st.lists(named, max_size=2, unique=True))),
+        targets=draw(st.dictionaries(named, COMMITS, max_size=2)),
+        method=draw(seldom(st.sampled_from(Method), st.just(Method.AUTO))),
+        drop=draw(seldom(COMMITS, st.none())),
+    )
+
+
+# What is asked for, and what is known.
+ASKED = ENVIRONMENTS.flatmap(lambda services: st.tuples(requests(services), st.just(services)))
+Asked = tuple[PlanRequest, tuple[ServiceFacts, ...]]
 PAST = st.lists(
     st.builds(
         PastStep,
@@ -116,34 +142,50 @@ def forbidden(service: str, ledger: tuple[Release, ...], holds: list[Hold]) -> s
     return wrong | {r.commit for r in ledger if r.same_tree_as in wrong}
 
 
-@given(REQUESTS, ENVIRONMENTS, HOLDS, PAST)
+def test_plans_are_made() -> None:
+    """What is shown below of every plan says nothing where there is none."""
+    moves: list[int] = []
+    named: list[bool] = []
+    undone: list[bool] = []
+
+    @settings(derandomize=True, database=None)
+    @given(ASKED, HOLDS)
+    def count(asked: Asked, holds: list[Hold]) -> None:
+        made = make(*asked, holds, [])
+        moves.append(len(made.moves))
+        named.append(any(move.service in asked[0].targets for move in made.moves))
+        undone.append(bool(made.moves and undo(made, asked[1], holds).moves))
+
+    count()
+    assert sum(number > 0 for number in moves) > len(moves) / 10
+    assert max(moves) > 1
+    assert any(named)
+    assert any(undone)
+
+
+@given(ASKED, HOLDS, PAST)
 def test_a_rollback_never_targets_a_bad_or_held_release(
-    request: PlanRequest,
-    services: tuple[ServiceFacts, ...],
-    holds: list[Hold],
-    past: list[PastStep],
+    asked: Asked, holds: list[Hold], past: list[PastStep]
 ) -> None:
+    request, services = asked
     by_name = {f.name: f for f in services}
     for move in make(request, services, holds, past).moves:
         known = by_name[move.service]
         if request.drop is None:
             assert move.target not in forbidden(move.service, known.releases, holds)
             assert move.target not in known.built_on_held
-            assert move.target != move.origin
+            assert move.target != move.origin or known.strays
             assert move.method is not Method.DROP
         if move.service not in request.targets and request.drop is None:
             standings = {r.commit: r.standing for r in known.releases}
             assert standings[move.target] is Standing.KNOWN_GOOD
 
 
-@given(REQUESTS, ENVIRONMENTS, HOLDS, PAST)
+@given(ASKED, HOLDS, PAST)
 def test_the_steps_are_whole_ordered_and_without_a_circle(
-    request: PlanRequest,
-    services: tuple[ServiceFacts, ...],
-    holds: list[Hold],
-    past: list[PastStep],
+    asked: Asked, holds: list[Hold], past: list[PastStep]
 ) -> None:
-    made = make(request, services, holds, past)
+    made = make(*asked, holds, past)
     before: set[str] = set()
     for step in made.steps:
         assert step.id not in before
@@ -159,41 +201,45 @@ def test_the_steps_are_whole_ordered_and_without_a_circle(
         assert longest <= made.estimate_s <= sum(s.estimate_s for s in made.steps) + 1e-6
 
 
-@given(REQUESTS, ENVIRONMENTS, HOLDS, PAST)
+@given(ASKED, HOLDS, PAST)
 def test_equal_inputs_give_equal_plans(
-    request: PlanRequest,
-    services: tuple[ServiceFacts, ...],
-    holds: list[Hold],
-    past: list[PastStep],
+    asked: Asked, holds: list[Hold], past: list[PastStep]
 ) -> None:
+    request, services = asked
     made = make(request, services, holds, past)
     again = make(request, tuple(reversed(services)), holds, past)
     assert again == made, "the order in which services are read is no part of a plan"
     assert made.id == f"plan-{plan_digest(made)[:12]}"
 
 
-@given(REQUESTS, ENVIRONMENTS, HOLDS)
+@given(ASKED, HOLDS)
 def test_every_move_goes_where_the_drivers_were_asked_about(
-    request: PlanRequest, services: tuple[ServiceFacts, ...], holds: list[Hold]
+    asked: Asked, holds: list[Hold]
 ) -> None:
-    asked = {f.name: candidates(request, f, holds) for f in services}
+    request, services = asked
+    surveyed = {f.name: candidates(request, f, holds) for f in services}
     for move in make(request, services, holds, []).moves:
-        assert move.target in asked[move.service]
+        assert move.target in surveyed[move.service]
 
 
-@given(REQUESTS, ENVIRONMENTS, HOLDS, HOLDS)
+@given(ASKED, HOLDS, HOLDS)
 def test_an_undo_goes_only_to_what_the_run_replaced(
-    request: PlanRequest,
-    services: tuple[ServiceFacts, ...],
-    holds: list[Hold],
-    later: list[Hold],
+    asked: Asked, holds: list[Hold], later: list[Hold]
 ) -> None:
+    request, services = asked
     undone = make(request, services, holds, [])
-    undo = PlanRequest(environment=ENVIRONMENT, kind=PlanKind.UNDO, undoes="run-1")
     origins = {m.service: m.origin for m in undone.moves}
-    made = make(undo, services, later, [], undone)
+    made = undo(undone, services, later)
     assert all(move.target == origins[move.service] for move in made.moves)
     assert all(step.kind != "hold" for step in made.steps)
+
+
+def undo(undone: Plan, services: tuple[ServiceFacts, ...], holds: list[Hold]) -> Plan:
+    """The plan that puts back what a plan that was carried out replaced."""
+    targets = {m.service: m.target for m in undone.moves}
+    now = tuple(msgspec.structs.replace(f, live=targets.get(f.name, f.live)) for f in services)
+    ask = PlanRequest(environment=ENVIRONMENT, kind=PlanKind.UNDO, undoes="run-1")
+    return make(ask, now, holds, [], undone)
 
 
 @given(ENVIRONMENTS, HOLDS, HOLDS)

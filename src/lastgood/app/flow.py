@@ -1,7 +1,8 @@
 """The whole flow: observe -> judge -> plan -> execute -> verify -> report.
 
-Every door enters here. `prepare` is what a command does before anybody approves; `carry_out` is
-what the runner does with an approved plan, whoever gave the command. Nothing goes round it.
+`prepare` is what a command does before anybody approves; `carry_out` is what the runner does with
+an approved plan, whoever gave the command: nothing goes round it. `decide` and the watches call the
+same first stages one by one (see `responding`), since most verdicts come to no plan.
 """
 
 from __future__ import annotations

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from lastgood.app.judging import judge
 from lastgood.app.project import now
+from lastgood.model.revision import same_version
 from lastgood.model.signal import USERS_AFFECTED
 from lastgood.model.statement import Statement
 from lastgood.model.verdict import Decision
 from lastgood.model.watch import WatchKind
 from lastgood.verify.signals import SIGNALS_WORSE, compare
-from lastgood.verify.versions import same_version
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -91,6 +91,20 @@ def test_an_open_run_is_left_alone(stack: Stack) -> None:
     assert (ended.code, ended.json["outcome"]) == (1, "cancelled")
 
 
+@pytest.mark.parametrize("stated", [("--affected", "90"), ("--security", "--hotfix-in", "5m"), ()])
+def test_a_verdict_has_no_consequences(stack: Stack, stated: tuple[str, ...]) -> None:
+    """Really given it opens an incident, starts a hotfix's clock or keeps a plan."""
+    stack.build(GOOD)
+    stack.good(GOOD)
+    stack.deploy(BAD)
+    before = stack.remembered()
+    ran = stack.run("decide", *stated, "--dry-run", "--json")
+    assert ran.code == 0, ran
+    assert stack.remembered() == before
+    assert stack.run("decide", *stated, "--json").json["verdict"] == ran.json["verdict"]
+    assert stack.remembered() != before
+
+
 def test_undo_shows_its_plan(stack: Stack) -> None:
     stack.build(GOOD)
     stack.good(GOOD)

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from lastgood.model.verdict import Verdict
 
 
-async def decide(project: Project, statement: Statement) -> Verdict:
-    """The verdict on what is seen and stated; it has its consequences."""
+async def decide(project: Project, statement: Statement, *, dry_run: bool = False) -> Verdict:
+    """The verdict on what is seen and stated; it has its consequences, unless it is a dry run."""
     async with project.drivers() as drivers:
         observation = await observe(project, drivers)
         verdict = judge(project, observation, statement)
+        if dry_run:
+            return verdict
         run = await respond(project, drivers, observation, verdict, statement)
     if run is not None or verdict.decision is Decision.HOTFIX:
         wake(project)

@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from lastgood.cli.session import Session, command
+from lastgood.cli.session import DryRunOption, Session, command
 from lastgood.cli.words import brief, indented
 from lastgood.config.duration import seconds
 from lastgood.errors import ExitCode, UsageError
@@ -55,6 +55,7 @@ def decide(
     failed_migration: Annotated[
         bool, typer.Option("--failed-migration", help="A migration failed.")
     ] = False,
+    dry_run: DryRunOption = False,
 ) -> ExitCode:
     """Judge by the runbook's tree, from what is seen and stated; exit 7 if it cannot tell."""
     from lastgood.app.deciding import decide as judge  # noqa: PLC0415 - only when it runs
@@ -72,7 +73,7 @@ def decide(
         hotfix_in_s=None if hotfix_in is None else _seconds("--hotfix-in", hotfix_in),
         by=operator(),
     )
-    verdict = asyncio.run(judge(session.project, statement))
+    verdict = asyncio.run(judge(session.project, statement, dry_run=dry_run))
     session.say(verdict_document(verdict), lambda: verdict_text(verdict))
     unclear = verdict.decision is Decision.INSUFFICIENT_EVIDENCE
     return ExitCode.INSUFFICIENT_EVIDENCE if unclear else ExitCode.GOOD

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lastgood.cli.commands import COMMANDS, PLANNED
-from lastgood.cli.main import run
+from lastgood.cli.main import LEADING, run
+from lastgood.cli.session import COMMON
 
 if TYPE_CHECKING:
     from lastgood.testing.stack import Stack
@@ -117,6 +118,28 @@ class TestEnvironments:
     def test_a_confirmation_is_for_the_environment_that_is_meant(self, two: Stack) -> None:
         ran = two.run("rollback", "--env", "staging", "--confirm", "production", "--json")
         assert (ran.code, ran.json["error"]["code"]) == (4, "not-confirmed")
+
+
+@pytest.mark.parametrize("env", [("--env", "staging"), ("--env=staging",)])
+def test_the_common_options_may_stand_before_the_command(
+    stack: Stack, env: tuple[str, ...]
+) -> None:
+    stack.settings["environments"]["staging"] = {}
+    stack.configure()
+    config = ("--config", str(stack.config))
+    for words in (("status",), ("--json", "status"), ("status", "--json")):
+        ran = stack.run(*config, *env, "--quiet", "--no-color", "--no-input", *words)
+        assert (ran.code, ran.err) == (0, "")
+    assert ran.json["environment"] == "staging"
+    later = stack.run(*env, "status", "--env", "production", "--json")
+    assert later.json["environment"] == "production"
+    assert stack.run(*env, "hold", "show", "--json").json["holds"] == []
+    assert stack.run("--env", "--json").code == 2
+
+
+def test_every_common_option_may() -> None:
+    names = {kind.__metadata__[0].default for kind, _ in COMMON.values()}
+    assert names == LEADING.keys()
 
 
 def test_the_configuration_is_found_upward(

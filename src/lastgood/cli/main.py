@@ -27,6 +27,12 @@ app = typer.Typer(
     epilog="lastgood rollback goes back; lastgood plan shows beforehand what it would do.",
 )
 
+LEADING = {
+    "--config": True, "--env": True,
+    "--json": False, "--quiet": False, "--no-color": False, "--no-input": False,
+}  # fmt: skip
+"""The common options, and whether a value follows; `session.COMMON` is what commands get."""
+
 
 @app.callback(invoke_without_command=True)
 def root(context: typer.Context) -> None:
@@ -37,7 +43,7 @@ def root(context: typer.Context) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command; every error becomes a text or a JSON document, and an exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
+    given = in_place(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
     error: LastgoodError
     try:
@@ -58,6 +64,23 @@ def run(arguments: list[str] | None = None) -> int:
             return result if isinstance(result, int) else ExitCode.GOOD
         error = _interrupted()  # Typer makes a number of Ctrl-C
     return _fail(error, as_json=as_json)
+
+
+def in_place(given: list[str]) -> list[str]:
+    """The words of a call with the common options that stand before the command behind it.
+
+    Every command has them, so they are meant for it wherever they stand; what stands behind the
+    command comes later, and so wins.
+    """
+    words = iter(given)
+    leading: list[str] = []
+    for word in words:
+        if word.partition("=")[0] not in LEADING:
+            rest = [word, *words]
+            place = next((i for i, w in enumerate(rest) if w.startswith("-")), len(rest))
+            return [*rest[:place], *leading, *rest[place:]]
+        leading += [word, *([] if "=" in word or not LEADING[word] else [next(words, "")])]
+    return given
 
 
 def _interrupted() -> InterruptedByPersonError:

@@ -119,6 +119,20 @@ async def test_what_runs_is_deployed_once_more_for_an_instance_that_keeps_anothe
     assert deployments(home) == 1
 
 
+async def test_a_tool_that_gives_a_short_commit_its_full_name(deployer: Make, home: Path) -> None:
+    """On the first night somebody types eight characters, and no repository is configured."""
+    full = "365cd87e155f0a9c3b84d72e61f5980ab3c4d5e7"
+    built = deployer(home, deploy=("sh", "-c", f"printf %s {full} >{home}/live", "{commit}"))
+    move = await plan_move(built, full[:8])
+    outcome = await bring_about(built, move, FakeAction())
+    assert (outcome.state, outcome.detail) == ("done", {"version": full})
+    found = await built.inspect(move)
+    assert found is not None
+    assert (found.found_done, found.detail) == (True, {"version": full})
+    again = (await built.survey(full[:8], full))[0]
+    assert [problem.code for problem in again.problems] == ["nothing-to-do"]
+
+
 async def test_a_tool_that_is_late_is_waited_for(deployer: Make, home: Path) -> None:
     late = f'(sleep 0.7; printf %s "$0" >{home}/live) >/dev/null 2>&1 &'
     built = deployer(home, deploy=("setsid", "sh", "-c", late, "{commit}"), confirm_timeout=30.0)

@@ -108,11 +108,12 @@ class CommandDeployer:
 
     async def inspect(self, move: Move) -> StepOutcome | None:
         """Done when the tool says that the target runs; never, while it cannot say."""
-        if move.again or not _is(await self.current(), move.target):
+        live = await self.current()
+        if move.again or live is None or not _is(live, move.target):
             return None
         if not await self._tool.waited(move.target, self._toolbox.children):
             return None
-        return StepOutcome(state=StepState.DONE, found_done=True)
+        return StepOutcome(state=StepState.DONE, found_done=True, detail=_named(live, move))
 
     async def apply(self, move: Move, action: Action) -> None:
         """Call the tool, unless somebody else deployed since the plan was made."""
@@ -139,11 +140,12 @@ class CommandDeployer:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.confirm_timeout
         while True:
-            failure = await self._doubt(move, action)
-            if failure is None:
-                return StepOutcome(state=StepState.DONE)
-            if loop.time() >= deadline:
-                raise failure
+            try:
+                live = await self._arrived(move, action)
+                return StepOutcome(state=StepState.DONE, detail=_named(live, move))
+            except StepError:
+                if loop.time() >= deadline:
+                    raise
             await asyncio.sleep(_POLL_S)
 
     async def same(self, commit: str, target: str) -> bool:
@@ -172,15 +174,21 @@ class CommandDeployer:
         except (RefusedError, RemoteError):
             return name  # the tool's own name is still the truth
 
-    async def _doubt(self, move: Move, action: Action) -> StepError | None:
-        """Why it cannot be said that the target runs."""
+    async def _arrived(self, move: Move, action: Action) -> str:
+        """The tool's name for the target, which runs.
+
+        Raises:
+            StepError: it cannot be said that it does.
+        """
         try:
             live = await self._current(action.children)
         except RemoteError as error:
-            return StepError(error.message, cause=error.cause, mend=error.mend, code=error.code)
-        if _is(live, move.target):
-            return None
-        return StepError(
+            raise StepError(
+                error.message, cause=error.cause, mend=error.mend, code=error.code
+            ) from error
+        if live is not None and _is(live, move.target):
+            return live
+        raise StepError(
             f"the deploy tool ended well, but {move.target} does not run",
             cause=f"`current` says that {live or 'nothing'} runs",
             mend="look at the deploy tool's own log, then run: lastgood rollback",
@@ -191,6 +199,11 @@ class CommandDeployer:
 def _is(runs: str | None, release: str) -> bool:
     """Whether what runs is that release; a tool may print the beginning of its commit."""
     return runs is not None and same_version(runs, release)
+
+
+def _named(live: str, move: Move) -> dict[str, str]:
+    """What the ledger is told when a person gave less of a commit than the tool does."""
+    return {"version": live} if len(live) > len(move.target) else {}
 
 
 def _problems(target: str, live: str | None, origin: str | None, drop: str | None) -> list[Problem]:

@@ -267,3 +267,16 @@ def test_without_a_reason_nothing_is_made_up(broken: Stack) -> None:
     ran = broken.run("gate", BAD, "--json")
     assert ran.code == 5
     assert ran.json["error"]["cause"].endswith("rolled back from it: no reason was given")
+
+
+def test_what_came_back_is_not_called_nothing(broken: Stack) -> None:
+    assert "nothing known good" not in broken.run("status").said
+    assert broken.rollback().code == 0
+    assert "nothing else known good" in broken.run("status").said
+    assert (
+        broken.run(
+            "releases", "mark", GOOD, "bad", "--service", "backend", "--reason", "it leaks"
+        ).code
+        == 0
+    )
+    assert "nothing known good" in broken.run("status").said

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from lastgood.cli.session import Session, command
+from lastgood.model.release import Standing
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -45,12 +46,13 @@ def status_text(session: Session, seen: Glance) -> RenderableType:
             table.add_row(name, "nothing recorded", "", "", "")
             continue
         standing = service.standing.value if service.standing else "unknown"
+        nowhere = f"nothing {'else ' if standing == Standing.KNOWN_GOOD else ''}known good"
         table.add_row(
             name,
             service.commit[:12] + (" held" if service.held else ""),
             Text(standing, STYLES[standing]),
             f"{service.since:%Y-%m-%d %H:%M:%S}" if service.since else "",
-            service.target[:12] if service.target else Text("nothing known good", "bold red"),
+            service.target[:12] if service.target else Text(nowhere, "bold red"),
         )
     parts.append(table)
     parts += [Text(line, style) for line, style in _goings_on(seen)]
@@ -75,6 +77,6 @@ def _goings_on(seen: Glance) -> list[tuple[str, str]]:
         for hold in seen.holds
     ]
     if not any(service.target for service in seen.services):
-        begin = "lastgood releases import, or lastgood deployment record"
-        lines.append((f"there is nothing to go back to yet: {begin}", "bold yellow"))
+        begin = "lastgood releases import, then lastgood releases mark"
+        lines.append((f"there is nothing to go back to: {begin}", "bold yellow"))
     return lines

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood.app import flow
+from lastgood.app import flow, following
 from lastgood.app.interrupting import cancel, resume, unlock
 from lastgood.app.project import Project, now
 from lastgood.app.submitting import submit, wake
@@ -68,6 +68,20 @@ def test_a_run_whose_runner_is_dead_can_be_cancelled(workshop: Workshop) -> None
     assert workshop.lock_holder() is None
     assert workshop.children() == []
     assert workshop.effects == []
+
+
+def test_who_asks_a_stopped_runner_to_cancel_does_not_wait_for_ever(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "SILENT_S", 1.0)
+    workshop.mode(WAIT)
+    workshop.begin()
+    (stopped,) = workshop.runners()
+    os.kill(stopped, signal.SIGSTOP)
+    with pytest.raises(LastgoodError) as silent:
+        workshop.end(cancel(workshop.project, None))
+    assert silent.value.code == "runner-silent"
+    assert "lastgood unlock" in silent.value.mend
 
 
 def test_unlock_ends_what_a_stopped_runner_started_and_the_next_run_has_a_runner(

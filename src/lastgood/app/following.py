@@ -21,6 +21,10 @@ CADENCE_S = 0.1
 REVIVALS = 3
 """How often a runner that ended before its run is started anew while somebody follows."""
 
+SILENT_S = 30.0
+"""How long a run that was asked to stop may show no sign of it: to end the most stubborn children
+takes half of that."""
+
 
 class Snapshot(NamedTuple):
     """A run as it stands."""
@@ -36,12 +40,18 @@ def follow(project: Project, run_id: str) -> Iterator[Snapshot]:
 
     Raises:
         LastgoodError: the run stays open where it stands: its runner stopped it and said why
-            (`run-stopped`), or does not stay alive (`runner-dies`).
+            (`run-stopped`), does not stay alive (`runner-dies`), or lives and does not do what it
+            was asked for (`runner-silent`).
     """
     revivals = 0
+    before, changed_at = None, time.monotonic()
     while True:
         now = stand(project, run_id)
         yield now
+        if now != before:
+            before, changed_at = now, time.monotonic()
+        elif now.run.cancel_at is not None and time.monotonic() - changed_at > SILENT_S:
+            raise _silent(run_id)
         if now.run.state is RunState.ENDED:
             return
         _raise_if_stopped(project, now.run)
@@ -73,6 +83,15 @@ def _raise_if_stopped(project: Project, run: Run) -> None:
             mend="when that is mended: lastgood resume; or lastgood unlock --reason TEXT",
             code="run-stopped",
         )
+
+
+def _silent(run_id: str) -> LastgoodError:
+    return LastgoodError(
+        f"{run_id} was asked to stop, and does not",
+        cause=f"its runner lives, but wrote nothing for {SILENT_S:g} s: it is stopped or stuck",
+        mend="end what it started and free the lock without it: lastgood unlock --reason TEXT",
+        code="runner-silent",
+    )
 
 
 def _dies(project: Project, run_id: str) -> LastgoodError:

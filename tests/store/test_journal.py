@@ -170,6 +170,18 @@ def test_proof_and_end_are_written_together(journal: Journal, run: Run, now: dat
     assert (ended.proof, ended.proven_at, ended.code) == (proof, None, "unproven")
 
 
+def test_a_clock_that_was_set_back_makes_nothing_take_less_than_no_time(
+    journal: Journal, run: Run, now: datetime
+) -> None:
+    """Estimates are made of these: a negative one would let any plan fit the budget."""
+    journal.start_step(run.id, "verify", 1, now)
+    earlier = now - timedelta(hours=1)
+    journal.finish_step(run.id, "verify", DONE, earlier)
+    assert journal.step(run.id, "verify").seconds == 0.0
+    ended = journal.end_run(run.id, outcome=Outcome.FAILED, code="failed", at=earlier)
+    assert ended.seconds == 0.0
+
+
 def test_the_first_asking_to_cancel_counts(journal: Journal, run: Run, now: datetime) -> None:
     asked = journal.request_cancel(run.id, "ada", now)
     assert (asked.cancel_at, asked.cancel_by) == (now, "ada")

@@ -69,6 +69,21 @@ def test_not_a_moment_sooner() -> None:
     assert after(watch, good(30)).state is HELD
 
 
+def test_a_clock_that_was_set_back_begins_it_again_and_blinds_nobody() -> None:
+    watch = after(STABILITY, *every(1, 29), good(-90))
+    assert (watch.state, watch.since, watch.until) == (PENDING, at(-90), at(-60))
+    assert watch.note == "begun again after the clock went back by 7140 s"
+    assert after(watch, bad(-89)).state is REGRESSED
+    assert after(watch, *every(-89, -61)).state is PENDING
+    assert after(watch, *every(-89, -60)).state is HELD
+
+
+def test_a_clock_that_is_put_right_by_seconds_costs_nothing() -> None:
+    watch = after(STABILITY, *every(1, 29))
+    assert after(watch, good(28.5)) == watch
+    assert after(watch, good(28.5), good(30)).state is HELD
+
+
 def test_a_check_that_is_believed_to_fail_ends_it() -> None:
     watch = after(STABILITY, *every(1, 10), bad(11))
     assert (watch.state, watch.note) == (REGRESSED, "failing: login")
@@ -124,8 +139,9 @@ NOTHING_SEEN = {
 
 @pytest.mark.parametrize("name", NOTHING_SEEN)
 def test_what_says_nothing_changes_nothing(name: str) -> None:
-    watch = after(STABILITY, good(1))
-    assert after(watch, NOTHING_SEEN[name]) == watch
+    watch, look = after(STABILITY, good(1)), NOTHING_SEEN[name]
+    present = max(at(1), look.at) if look is not None else at(1)
+    assert advance(watch, look, present, GAP_S) == watch
 
 
 def test_an_old_look_says_nothing_of_now() -> None:

@@ -82,7 +82,12 @@ class StepRecord(Noun, frozen=True, kw_only=True):
         """From the first start to the outcome; None while it is not over."""
         if self.started_at is None or self.ended_at is None:
             return None
-        return (self.ended_at - self.started_at).total_seconds()
+        return seconds_between(self.started_at, self.ended_at)
+
+
+def seconds_between(begin: datetime, end: datetime) -> float:
+    """Never less than none: a clock that was set back in between has lost how long it took."""
+    return max(0.0, (end - begin).total_seconds())
 
 
 class Run(Noun, frozen=True, kw_only=True):
@@ -123,4 +128,4 @@ class Run(Noun, frozen=True, kw_only=True):
     def seconds(self) -> float | None:
         """From the command to the proof, or to the end without one."""
         end = self.proven_at or self.ended_at
-        return (end - self.commanded_at).total_seconds() if end else None
+        return seconds_between(self.commanded_at, end) if end else None

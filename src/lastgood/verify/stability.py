@@ -1,7 +1,8 @@
 """The stability watch and the soak: a period in which every check must stay healthy.
 
 A period counts only while somebody looks. A gap longer than allowed starts it anew, so that a
-machine that slept through the thirty minutes cannot call them stable.
+machine that slept through the thirty minutes cannot call them stable. So does a clock that was set
+back: until it caught up, no look would count, and no failing check be seen.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ def advance(
         return watch
     seen_at = observation.at
     last = watch.last_sample_at or watch.since
+    set_back_s = (last - now).total_seconds()
+    if set_back_s > max_gap_s:
+        return begun_again(watch, now, f"the clock went back by {set_back_s:.0f} s")
     counted = watch.last_sample_at is not None and seen_at <= last
     if counted or seen_at < last or (now - seen_at).total_seconds() > max_gap_s:
         return watch
@@ -87,20 +91,25 @@ def runs_only(view: ServiceView, commit: str) -> bool:
     return all(version is None or same_version(version, commit) for version in seen)
 
 
+def begun_again(watch: Watch, since: datetime, why: str) -> Watch:
+    """The watch with its whole period still to go."""
+    return msgspec.structs.replace(
+        watch,
+        since=since,
+        until=since + (watch.until - watch.since),
+        samples=0,
+        last_sample_at=None,
+        longest_gap_s=0.0,
+        note=f"begun again after {why}",
+    )
+
+
 def count(watch: Watch, seen_at: datetime, results: int, max_gap_s: float) -> Watch:
     """The watch with one more good look."""
     gap = (seen_at - (watch.last_sample_at or watch.since)).total_seconds()
     if gap > max_gap_s:
-        period = watch.until - watch.since
-        return msgspec.structs.replace(
-            watch,
-            since=seen_at,
-            until=seen_at + period,
-            samples=results,
-            last_sample_at=seen_at,
-            longest_gap_s=0.0,
-            note=f"begun again after {gap:.0f} s without a look",
-        )
+        again = begun_again(watch, seen_at, f"{gap:.0f} s without a look")
+        return msgspec.structs.replace(again, samples=results, last_sample_at=seen_at)
     return msgspec.structs.replace(
         watch,
         state=WatchState.HELD if seen_at >= watch.until else WatchState.PENDING,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -187,6 +188,23 @@ def test_a_full_disk_stops_a_run_and_what_was_done_is_not_done_again(workshop: W
     resume(workshop.project, None)
     assert workshop.end(run).run.outcome is Outcome.RECOVERED
     assert workshop.effects == [GOOD]
+
+
+def test_a_disk_too_full_for_the_log_is_named_by_who_follows(workshop: Workshop) -> None:
+    workshop.mode(WAIT)
+    run = workshop.begin()
+    workshop.kill_runner()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # the runners inherit it
+    try:
+        with pytest.raises(LastgoodError) as dead:
+            workshop.end(run)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert dead.value.code == "runner-dies"
+    assert os.strerror(errno.EFBIG) in dead.value.cause
+    assert "make room" in dead.value.mend
+    assert workshop.effects == []
 
 
 def test_a_state_folder_that_vanishes_in_mid_run_ends_the_child_and_is_an_error(

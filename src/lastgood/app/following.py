@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from lastgood.app.runnerlog import why_stopped
+from lastgood.app.runnerlog import why_no_words, why_stopped
 from lastgood.app.submitting import wake
 from lastgood.engine.direct.spawn import LOG, runner_lives
 from lastgood.errors import LastgoodError
@@ -95,8 +95,18 @@ def _silent(run_id: str) -> LastgoodError:
 
 
 def _dies(project: Project, run_id: str) -> LastgoodError:
+    what = f"nobody carries {run_id} out; it is open where it stands"
+    unwritten = why_no_words(project.state_folder, what)
+    if unwritten is not None:
+        return LastgoodError(
+            what,
+            cause=f"its runner cannot write into {project.state_folder}, not even why: {unwritten}",
+            mend=f"make room and rights for {project.state_folder}; then: lastgood resume, "
+            "or lastgood unlock --reason TEXT",
+            code="runner-dies",
+        )
     return LastgoodError(
-        f"nobody carries {run_id} out; it is open where it stands",
+        what,
         cause=f"its runner was started {REVIVALS} times and ended each time; a run that nobody "
         "worked on for 15 minutes is not continued by itself",
         mend=f"see {project.state_folder / LOG}; then: lastgood resume, "

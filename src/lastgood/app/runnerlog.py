@@ -23,17 +23,28 @@ _STDERR = 2
 
 def write_log(folder: Path, text: str) -> None:
     """Append a line, also to stderr where that is not the log already."""
-    line = f"{now().isoformat()} {text}\n".encode(errors="replace")
     # A full disk may be what there is to say: then the words are lost here, not the runner.
-    with contextlib.suppress(OSError):
-        log = open_log(folder)
-        try:
-            os.write(log, line)
-        finally:
-            os.close(log)
+    why_no_words(folder, text)
+    line = f"{now().isoformat()} {text}\n".encode(errors="replace")
     with contextlib.suppress(OSError):
         if not _stderr_is(folder / LOG):
             os.write(_STDERR, line)
+
+
+def why_no_words(folder: Path, text: str) -> str | None:
+    """Why a line cannot be appended; None when it was.
+
+    Where the log is on the full disk, it is silent just when there is most to say.
+    """
+    try:
+        log = open_log(folder)
+        try:
+            os.write(log, f"{now().isoformat()} {text}\n".encode(errors="replace"))
+        finally:
+            os.close(log)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def _stderr_is(log: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lastgood.engine.direct import spawn
 from lastgood.engine.direct.spawn import (
     depose,
     ensure_runner,
@@ -133,3 +135,17 @@ def test_nobody_else_reads_what_the_runner_says(tmp_path: Path) -> None:
     finally:
         os.umask(former)
     assert (tmp_path / "runner.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_who_was_stopped_at_the_gate_keeps_nobody_waiting_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spawn, "GATE_S", 0.1)
+    stopped = os.open(tmp_path / "gate.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(stopped, fcntl.LOCK_EX)
+    for act in (depose, runner_lives, lambda folder: ensure_runner(folder, ["true"])):
+        with pytest.raises(StateError) as held:
+            act(tmp_path)
+        assert held.value.code == "gate-held"
+    os.close(stopped)
+    assert not runner_lives(tmp_path)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -27,19 +28,45 @@ if TYPE_CHECKING:
 LOCK = "runner.lock"
 LOG = "runner.log"
 
+GATE_S = 10.0
+"""How long to wait at the gate: who holds it for longer was stopped there, by Ctrl-Z perhaps."""
+
 _started: list[subprocess.Popen[bytes]] = []
 """The runners that this process started: each is collected when it ends before us."""
 
 
 @contextmanager
 def gate(folder: Path) -> Iterator[None]:
-    """Hold `gate.lock`: waits for whoever holds it, which is only ever for moments."""
-    descriptor = _open(folder / "gate.lock")
+    """Hold `gate.lock`: waits for whoever holds it, which is only ever for moments.
+
+    Raises:
+        StateError: it was for longer (`gate-held`).
+    """
+    path = folder / "gate.lock"
+    descriptor = _open(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _pass(descriptor, path)
         yield
     finally:
         os.close(descriptor)
+
+
+def _pass(descriptor: int, path: Path) -> None:
+    give_up_at = time.monotonic() + GATE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > give_up_at:
+                raise StateError(
+                    "another lastgood process stands in the way",
+                    cause=f"it has held {path} for {GATE_S:g} s, not for moments: it is stopped",
+                    mend=f"let it go on or end it; its number: fuser {path}",
+                    code="gate-held",
+                ) from None
+            time.sleep(0.005)
+        else:
+            return
 
 
 def runner_lives(folder: Path) -> bool:

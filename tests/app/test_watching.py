@@ -199,6 +199,20 @@ def test_a_regression_after_a_rollback_is_an_incident_again(stack: Stack) -> Non
     stack.wait(lambda: "Stability: regressed" in path.read_text(encoding="utf-8"), "the report")
 
 
+def test_an_instance_that_answers_the_bad_release_again_is_no_stability(stack: Stack) -> None:
+    """It is as healthy as the bad release was, and `current` names the good one."""
+    stack.build(GOOD)
+    stack.good(GOOD)
+    stack.deploy(BAD)
+    assert stack.rollback().code == 0
+
+    stack.instances["backend"].keeps = BAD
+
+    stack.wait(lambda: "stability.regressed" in stack.remembered(), "the regression")
+    assert f"answers {BAD} again" in stack.remembered()
+    assert stack.run("status", "--json").json["incident"] is not None
+
+
 def test_users_who_fail_after_a_rollback_are_no_stability(stack: Stack) -> None:
     """Every check is healthy, as it was of the bad release."""
     log = stack.place / "access.log"

@@ -100,6 +100,10 @@ def test_undo_puts_back_and_lifts_the_hold_and_another_undo_goes_forth_again(bro
     assert undone.json["outcome"] == "recovered"
     assert broken.live() == BAD
     assert broken.run("hold", "show", "--json").json["holds"] == []
+    listed = broken.run("releases", "list", "--service", "backend", "--json").json["releases"]
+    (back,) = (release for release in listed if release["commit"] == BAD)
+    assert (back["state"], back["live"]) == ("candidate", True)
+    assert "it was not the release" in back["evidence"]["reason"]
     again = broken.run("undo", "--confirm", "production", "--json")
     assert again.code == 0, again
     assert broken.live() == GOOD

@@ -60,6 +60,7 @@ def test_the_lock_of_a_dead_machine_is_freed_by_a_person(stack: Stack, remote: G
     assert (freed.code, freed.json["run"]) == (0, "run-elsewhere")
     assert LOCK not in remote.refs()
     assert stack.rollback().code == 0
+    stack.wait(lambda: LOCK not in remote.refs(), "the release of the run's own lock")
     again = stack.run("unlock", "--reason", "once more", "--json")
     assert (again.code, again.json["error"]["code"]) == (5, "not-locked")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lastgood.model.plan import Move
+    from lastgood.model.release import Release
     from lastgood.model.run import Run, StepOutcome
     from lastgood.store.state import State
 
@@ -118,6 +119,12 @@ def _record(state: State, run: Run, move: Move, version: str, at: datetime) -> N
             reason=f"carries the tree of {move.target[:12]}, which is known good",
         )
         ledger.set_standing(run.environment, move.service, version, Standing.KNOWN_GOOD, evidence)
+    if run.plan.kind is PlanKind.UNDO and target and _was_rolled_back(target):
+        # That was the mistake; whether it is good it has yet to show.
+        evidence = GoodEvidence(
+            kind="deployment", at=at, by=run.by, reason=f"put back by undo: {run.plan.reason}"
+        )
+        ledger.set_standing(run.environment, move.service, version, Standing.CANDIDATE, evidence)
     replaced = move.origin
     if run.plan.kind is PlanKind.ROLLBACK and replaced == run.plan.holds.get(move.service, ""):
         # On the first night the ledger may never have heard of it.
@@ -126,6 +133,12 @@ def _record(state: State, run: Run, move: Move, version: str, at: datetime) -> N
             kind="rollback", at=at, by=run.by, reason=run.plan.reason or "it was rolled back"
         )
         ledger.set_standing(run.environment, move.service, replaced, Standing.BAD, evidence)
+
+
+def _was_rolled_back(release: Release) -> bool:
+    """Whether only a rollback made it bad: what a person said stands until a person speaks."""
+    bad = release.standing is Standing.BAD
+    return bad and release.evidence is not None and release.evidence.kind == "rollback"
 
 
 def _watch_stability(state: State, run: Run, at: datetime, stability_s: float) -> None:

@@ -139,6 +139,23 @@ def test_what_nobody_looked_at_does_not_count(stack: Stack) -> None:
     assert release(stack, GOOD)["state"] == "candidate"
 
 
+def test_where_no_check_could_show_anything_nothing_is_watched(quick: Stack) -> None:
+    """A watch without a check would never be over, and its runner would never end."""
+    quick.environment["checks"] = {}
+    for service in ("backend", "frontend"):
+        quick.service(service)["checks"] = []
+    quick.configure()
+    quick.build(GOOD)
+    quick.deploy(BAD)
+    record(quick, BAD)
+    assert release(quick, BAD)["state"] == "candidate"
+    assert quick.run("status", "--json").json["watches"] == []
+    quick.good(GOOD)
+    assert quick.rollback().json["outcome"] == "recovered"
+    assert quick.run("status", "--json").json["watches"] == []
+    quick.wait(lambda: not quick.run("status", "--json").json["runner"], "the runner's end")
+
+
 def test_a_new_deployment_takes_the_soaks_place(stack: Stack) -> None:
     stack.deploy(GOOD)
     record(stack, GOOD, "backend")

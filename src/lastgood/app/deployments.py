@@ -31,7 +31,8 @@ def record_deployment(
     """Write that a release went live; a runner watches it through its stability period.
 
     A release whose standing is known already keeps it: a known good one need not soak again, a bad
-    one is not made better by being deployed.
+    one is not made better by being deployed. One of a service without checks cannot soak: nothing
+    would ever show that it is well.
 
     Raises:
         UsageError: there is no such service.
@@ -51,9 +52,12 @@ def record_deployment(
         )
         state.watches.supersede(project.name, WatchKind.SOAK, service)
         release = state.ledger.release(project.name, service, commit)
-        soaks = release is not None and release.standing in {Standing.CANDIDATE, Standing.UNKNOWN}
+        checked = bool(project.environment.services[service].checks)
+        open_ = release is not None and release.standing in {Standing.CANDIDATE, Standing.UNKNOWN}
+        soaks = open_ and checked
         if release is not None and release.standing is Standing.UNKNOWN:
-            waits = GoodEvidence(kind="deployment", at=at, by=by, reason="deployed; it soaks")
+            reason = "deployed; it soaks" if checked else "deployed; it has no check to soak by"
+            waits = GoodEvidence(kind="deployment", at=at, by=by, reason=reason)
             state.ledger.set_standing(project.name, service, commit, Standing.CANDIDATE, waits)
         if soaks:
             state.watches.add(

@@ -50,7 +50,7 @@ async def execute(project: Project, drivers: Drivers, run: Run, prover: Prover) 
         run,
         outcomes,
         newest_proof=prover.newest,
-        stability_s=project.environment.stability,
+        stability_s=project.environment.stability if project.environment.checks else None,
     )
     for warning in await free_lock_refs(project, drivers, run.id):
         note(project, run, "lock.ref-left", warning)

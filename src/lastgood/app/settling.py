@@ -30,7 +30,7 @@ def settle(
     outcomes: Mapping[str, StepOutcome],
     *,
     newest_proof: Proof | None,
-    stability_s: float,
+    stability_s: float | None,
 ) -> Run:
     """Write the end of a run in one transaction: a crash leaves it open, or ended and unlocked.
 
@@ -39,7 +39,8 @@ def settle(
         run: the run that came to its end.
         outcomes: how each of its steps ended.
         newest_proof: the last look, kept as evidence where the run did not come to a proof.
-        stability_s: how long the environment is watched from now on.
+        stability_s: how long the environment is watched from now on; None where it has no checks
+            that could show anything.
 
     Raises:
         StaleLeaseError: the run was taken over; nothing was written.
@@ -59,7 +60,7 @@ def settle(
             deployed = outcomes.get(f"deploy:{move.service}")
             if deployed is not None and deployed.state is StepState.DONE:
                 _record(state, run, move, deployed.detail.get("version", move.target), at)
-        if recovered:
+        if recovered and stability_s is not None:
             _watch_stability(state, run, at, stability_s)
         ended = state.journal.run(run.id)
         took = f" in {ended.seconds:.1f} s" if ended.seconds is not None else ""

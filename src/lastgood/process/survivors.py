@@ -32,12 +32,15 @@ def marked(mark: str) -> Iterator[tuple[int, str]]:
     if sys.platform != "linux":
         return
     wanted = f"{VARIABLE}={mark}".encode()
-    for entry in os.listdir("/proc"):  # noqa: PTH208 - numbers, not paths, are wanted
-        if not entry.isdigit() or int(entry) == os.getpid():
+    numbers = map(int, filter(str.isdigit, os.listdir("/proc")))  # noqa: PTH208 - no paths wanted
+    # The youngest first: what forks and ends all the time is young, and gone when it is read late.
+    for number in sorted(numbers, reverse=True):
+        entry = str(number)
+        if number == os.getpid():
             continue
         seen = stat(entry)
         if seen and wanted in _environment(entry):
-            yield int(entry), seen[1]
+            yield number, seen[1]
 
 
 def _environment(pid: str) -> list[bytes]:

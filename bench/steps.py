@@ -22,7 +22,7 @@ from bench.nothing import PLAN, NothingHandler
 from bench.table import Row
 
 from lastgood.app.project import Project, now
-from lastgood.app.submitting import submit
+from lastgood.app.runs.submitting import submit
 from lastgood.engine.direct.engine import DirectEngine
 from lastgood.engine.direct.spawn import depose, ensure_runner, take_runner_lock
 from lastgood.errors import LastgoodError

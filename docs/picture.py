@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 
-from lastgood.app.following import follow
+from lastgood.app.runs.following import follow
 from lastgood.cli.console import HarmlessConsole
 from lastgood.cli.live import steps_table
 from lastgood.cli.session import Session
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions, RenderableType
 
-    from lastgood.app.following import Snapshot
     from lastgood.app.project import Project
+    from lastgood.app.runs.following import Snapshot
 
 PICTURE = Path(__file__).parent / "demo.svg"
 WIDTH = 100

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lastgood.app.project import now
-from lastgood.app.runnerlog import why_stopped, write_log, write_stopped
+from lastgood.app.runs.runnerlog import why_stopped, write_log, write_stopped
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,11 +7,11 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from lastgood.app.project import Project
-from lastgood.app.watcher import sights
+from lastgood.app.watches.watcher import sights
 from lastgood.model.verdict import Decision
 
 if TYPE_CHECKING:
-    from lastgood.app.watcher import Sight
+    from lastgood.app.watches.watcher import Sight
     from lastgood.testing.stack import Stack
 
 GOOD = "1a1a1a1"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lastgood import __version__
-from lastgood.app.settling import settle
+from lastgood.app.runs.settling import settle
 from lastgood.engine.direct.engine import DirectEngine, claim
 from lastgood.errors import ChildError, StepError
 from lastgood.model.plan import Step

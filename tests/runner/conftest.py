@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lastgood.app import flow
-from lastgood.app.following import follow
 from lastgood.app.project import Project, now
 from lastgood.app.request import rollback_request
-from lastgood.app.submitting import submit
+from lastgood.app.runs.following import follow
+from lastgood.app.runs.submitting import submit
 from lastgood.model.verdict import Method
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from lastgood.app.following import Snapshot
     from lastgood.app.request import Request
+    from lastgood.app.runs.following import Snapshot
     from lastgood.model.run import Run
 
 BAD, GOOD, OTHER = "b" * 40, "a" * 40, "c" * 40

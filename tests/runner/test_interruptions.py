@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood.app import flow, following
-from lastgood.app.interrupting import cancel, resume, unlock
+from lastgood.app import flow
 from lastgood.app.project import Project, now
-from lastgood.app.submitting import submit, wake
+from lastgood.app.runs import following
+from lastgood.app.runs.interrupting import cancel, resume, unlock
+from lastgood.app.runs.submitting import submit, wake
 from lastgood.errors import LastgoodError, RefusedError, StateError
 from lastgood.model.run import Outcome, RunState, StepState
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood.app import running
-from lastgood.app.interrupting import resume
 from lastgood.app.project import now
-from lastgood.app.running import Work
-from lastgood.app.submitting import wake
+from lastgood.app.runs import running
+from lastgood.app.runs.interrupting import resume
+from lastgood.app.runs.running import Work
+from lastgood.app.runs.submitting import wake
 from lastgood.engine.direct.spawn import runner_lives
 from lastgood.errors import LastgoodError, RefusedError, StateError
 from lastgood.model.run import Outcome, RunState

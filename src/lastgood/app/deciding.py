@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lastgood.app.judging import judge
 from lastgood.app.observing import observe
 from lastgood.app.responding import respond
-from lastgood.app.submitting import wake
+from lastgood.app.runs.submitting import wake
 from lastgood.model.verdict import Decision
 
 if TYPE_CHECKING:

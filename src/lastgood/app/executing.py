@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lastgood.app.approved import refuse_changed
-from lastgood.app.holding import HoldKeeper
-from lastgood.app.lockrefs import free_lock_refs, take_lock_refs
+from lastgood.app.holds.holding import HoldKeeper
 from lastgood.app.project import now
-from lastgood.app.settling import settle
+from lastgood.app.runs.approved import refuse_changed
+from lastgood.app.runs.lockrefs import free_lock_refs, take_lock_refs
+from lastgood.app.runs.settling import settle
 from lastgood.engine.direct.engine import DirectEngine, claim, end_children
 from lastgood.errors import RefusedError
 from lastgood.execute.handlers.deploy import DeployHandler

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lastgood.app.holding import known_holds
+from lastgood.app.holds.holding import known_holds
 from lastgood.app.project import now, operator
 from lastgood.app.repositories import patiently
 from lastgood.app.request import EVERY

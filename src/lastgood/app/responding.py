@@ -8,7 +8,7 @@ from lastgood.app.judging import ensure_incident, record_verdict
 from lastgood.app.planning import plan
 from lastgood.app.project import now
 from lastgood.app.request import Request
-from lastgood.app.submitting import submit
+from lastgood.app.runs.submitting import submit
 from lastgood.errors import LastgoodError
 from lastgood.model.verdict import Decision
 

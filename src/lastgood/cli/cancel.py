@@ -21,9 +21,9 @@ def cancel(
     dry_run: DryRunOption = False,
 ) -> ExitCode:
     """Stop a run at a safe place: its children are dead before the lock is free."""
-    from lastgood.app.following import follow  # noqa: PLC0415 - only when it runs
-    from lastgood.app.interrupting import cancel as stop  # noqa: PLC0415 - likewise
-    from lastgood.app.interrupting import open_run  # noqa: PLC0415 - likewise
+    from lastgood.app.runs.following import follow  # noqa: PLC0415 - only when it runs
+    from lastgood.app.runs.interrupting import cancel as stop  # noqa: PLC0415 - likewise
+    from lastgood.app.runs.interrupting import open_run  # noqa: PLC0415 - likewise
     from lastgood.cli.doing import answer  # noqa: PLC0415 - likewise
 
     if dry_run:

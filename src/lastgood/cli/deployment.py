@@ -26,8 +26,8 @@ def record(
     dry_run: DryRunOption = False,
 ) -> None:
     """Record that a release went live; it soaks, and becomes known good when its checks hold."""
-    from lastgood.app.deployments import record_deployment, recorded_commit  # noqa: PLC0415 - when it runs
     from lastgood.app.project import operator  # noqa: PLC0415 - likewise
+    from lastgood.app.releases.deployments import record_deployment, recorded_commit  # noqa: PLC0415 - when it runs
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
     project = session.project
@@ -56,7 +56,7 @@ def list_(
     service: Annotated[str | None, typer.Option("--service", help="Only this service.")] = None,
 ) -> None:
     """List the deployments of the ledger, newest first."""
-    from lastgood.app.releases import known_service  # noqa: PLC0415 - when it runs
+    from lastgood.app.releases.releases import known_service  # noqa: PLC0415 - when it runs
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
     if service is not None:

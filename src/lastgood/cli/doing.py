@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from lastgood.app import flow
-from lastgood.app.following import follow
 from lastgood.app.project import now
 from lastgood.app.reporting import report
-from lastgood.app.submitting import submit, wake
+from lastgood.app.runs.following import follow
+from lastgood.app.runs.submitting import submit, wake
 from lastgood.cli.live import headline, show, steps_table
 from lastgood.cli.plan_text import plan_text
 from lastgood.errors import ExitCode, InterruptedByPersonError
@@ -21,8 +21,8 @@ from lastgood.model.watch import WatchKind
 from lastgood.report.documents import plan_document, run_document, within_budget
 
 if TYPE_CHECKING:
-    from lastgood.app.following import Snapshot
     from lastgood.app.request import Request
+    from lastgood.app.runs.following import Snapshot
     from lastgood.cli.session import Session
 
 PLANNING_S = 30.0

@@ -10,7 +10,7 @@ import typer
 from lastgood.cli.session import Session, command
 
 if TYPE_CHECKING:
-    from lastgood.app.gating import GateAnswer
+    from lastgood.app.holds.gating import GateAnswer
 
 app = typer.Typer()
 
@@ -22,7 +22,7 @@ def gate(
     service: Annotated[str, typer.Option("--service", help="Only this service's holds.")] = "",
 ) -> None:
     """Say whether a commit may be deployed; exit 5 when it is held or that cannot be known."""
-    from lastgood.app.gating import gate as ask  # noqa: PLC0415 - only when it runs
+    from lastgood.app.holds.gating import gate as ask  # noqa: PLC0415 - only when it runs
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
     project = session.project

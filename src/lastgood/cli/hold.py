@@ -27,8 +27,8 @@ def set_(
     dry_run: DryRunOption = False,
 ) -> None:
     """Hold a release: neither it nor what is built on it may be deployed."""
-    from lastgood.app.holds import set_hold  # noqa: PLC0415 - only when it runs
-    from lastgood.app.releases import full_commit  # noqa: PLC0415 - likewise
+    from lastgood.app.holds.setting import set_hold  # noqa: PLC0415 - only when it runs
+    from lastgood.app.releases.releases import full_commit  # noqa: PLC0415 - likewise
 
     if dry_run:
         meant = asyncio.run(full_commit(session.project, service, commit))
@@ -56,7 +56,7 @@ def release(
     dry_run: DryRunOption = False,
 ) -> None:
     """Let the named fix through the hold, or without --fix lift it altogether."""
-    from lastgood.app.holds import release_hold  # noqa: PLC0415 - only when it runs
+    from lastgood.app.holds.setting import release_hold  # noqa: PLC0415 - only when it runs
 
     freed, warning = asyncio.run(
         release_hold(session.project, service, commit, fix, reason, dry_run=dry_run)
@@ -77,7 +77,7 @@ def release(
 @command(app, "show")
 def show(session: Session) -> None:
     """Show the holds that stand, also those that the repository shows."""
-    from lastgood.app.holds import standing_holds  # noqa: PLC0415 - only when it runs
+    from lastgood.app.holds.setting import standing_holds  # noqa: PLC0415 - only when it runs
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
     holds, warnings = asyncio.run(standing_holds(session.project))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from lastgood.app.following import Snapshot
+    from lastgood.app.runs.following import Snapshot
     from lastgood.model.run import StepOutcome
 
 MARKS = {

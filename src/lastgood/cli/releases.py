@@ -24,7 +24,7 @@ STYLES = {"known-good": "green", "candidate": "yellow", "bad": "bold red", "unkn
 @command(app, "list")
 def list_(session: Session, service: ServiceChoice = None) -> None:
     """List the releases of the ledger, newest deployment first, with their standing."""
-    from lastgood.app.releases import known_service, list_releases  # noqa: PLC0415 - when it runs
+    from lastgood.app.releases.releases import known_service, list_releases  # noqa: PLC0415 - when it runs
 
     if service is not None:
         known_service(session.project, service)
@@ -43,8 +43,8 @@ def mark(
     dry_run: DryRunOption = False,
 ) -> None:
     """Say how good a release is; your name and reason are its evidence."""
-    from lastgood.app.releases import mark as mark_release  # noqa: PLC0415 - when it runs
-    from lastgood.app.releases import named_release  # noqa: PLC0415 - likewise
+    from lastgood.app.releases.releases import mark as mark_release  # noqa: PLC0415 - when it runs
+    from lastgood.app.releases.releases import named_release  # noqa: PLC0415 - likewise
     from lastgood.errors import UsageError  # noqa: PLC0415 - likewise
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
@@ -68,7 +68,7 @@ def import_(
     session: Session, service: ServiceChoice = None, *, dry_run: DryRunOption = False
 ) -> None:
     """Record the releases that can be seen (directories, tags); their standing is unknown."""
-    from lastgood.app.releases import import_releases, visible_releases  # noqa: PLC0415 - when it runs
+    from lastgood.app.releases.releases import import_releases, visible_releases  # noqa: PLC0415 - when it runs
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
     if dry_run:

@@ -20,9 +20,9 @@ def resume(
     dry_run: DryRunOption = False,
 ) -> ExitCode:
     """Let an interrupted run go on where its journal stands; exit 5 when nothing is open."""
-    from lastgood.app.approved import refuse_changed  # noqa: PLC0415 - only when it runs
-    from lastgood.app.interrupting import open_run  # noqa: PLC0415 - likewise
-    from lastgood.app.interrupting import resume as go_on  # noqa: PLC0415 - likewise
+    from lastgood.app.runs.approved import refuse_changed  # noqa: PLC0415 - only when it runs
+    from lastgood.app.runs.interrupting import open_run  # noqa: PLC0415 - likewise
+    from lastgood.app.runs.interrupting import resume as go_on  # noqa: PLC0415 - likewise
     from lastgood.cli.doing import follow_to_end  # noqa: PLC0415 - likewise
 
     if dry_run:

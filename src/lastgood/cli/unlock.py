@@ -20,8 +20,8 @@ def unlock(
     dry_run: DryRunOption = False,
 ) -> None:
     """Free the environment's lock: its run ends as cancelled, what it started is ended too."""
-    from lastgood.app.interrupting import holder  # noqa: PLC0415 - only when it runs
-    from lastgood.app.interrupting import unlock as free  # noqa: PLC0415 - likewise
+    from lastgood.app.runs.interrupting import holder  # noqa: PLC0415 - only when it runs
+    from lastgood.app.runs.interrupting import unlock as free  # noqa: PLC0415 - likewise
 
     if dry_run:
         held = asyncio.run(holder(session.project))

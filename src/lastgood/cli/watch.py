@@ -18,7 +18,7 @@ from lastgood.errors import ExitCode, InterruptedByPersonError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from lastgood.app.watcher import Sight
+    from lastgood.app.watches.watcher import Sight
 
 app = typer.Typer()
 
@@ -32,7 +32,7 @@ def watch(
 
     With --json one look is taken and told.
     """
-    from lastgood.app.watcher import first_sight, open_run_id, sights  # noqa: PLC0415 - when it runs
+    from lastgood.app.watches.watcher import first_sight, open_run_id, sights  # noqa: PLC0415 - when it runs
     from lastgood.cli.doing import follow_to_end  # noqa: PLC0415 - likewise
     from lastgood.report.documents import (  # noqa: PLC0415 - likewise
         check_document,

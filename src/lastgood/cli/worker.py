@@ -15,7 +15,7 @@ app = typer.Typer()
 @command(app)
 def worker(session: Session) -> ExitCode:
     """Carry out open runs and keep watches until stopped; docs/worker.md has a systemd unit."""
-    from lastgood.app.running import serve  # noqa: PLC0415 - only when it runs
+    from lastgood.app.runs.running import serve  # noqa: PLC0415 - only when it runs
 
     session.tell(f"working for {session.project.settings.project}; Ctrl-C stops")
     asyncio.run(serve(session.project))

@@ -8,13 +8,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lastgood.app import flow
-from lastgood.app.deployments import record_deployment
 from lastgood.app.judging import judge
 from lastgood.app.observing import observer, recorded
 from lastgood.app.project import Project, now
+from lastgood.app.releases.deployments import record_deployment
 from lastgood.app.request import Request
 from lastgood.app.responding import respond
-from lastgood.app.submitting import submit, wake
+from lastgood.app.runs.submitting import submit, wake
 from lastgood.demo.configuration import STABILITY_S
 from lastgood.demo.layout import SERVICES
 from lastgood.demo.production import Fault, Production
@@ -25,7 +25,7 @@ from lastgood.model.verdict import Decision, Method
 from lastgood.model.watch import WatchKind, WatchState
 
 if TYPE_CHECKING:
-    from lastgood.app.following import Snapshot
+    from lastgood.app.runs.following import Snapshot
     from lastgood.demo.traffic import Count
     from lastgood.model.plan import Plan
     from lastgood.model.verdict import Verdict

@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from lastgood.app.following import follow
 from lastgood.app.reporting import compose
+from lastgood.app.runs.following import follow
 from lastgood.cli.decide import verdict_text
 from lastgood.cli.live import clock, headline, show, steps_table
 from lastgood.cli.plan_text import plan_text
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from lastgood.app.following import Snapshot
     from lastgood.app.project import Project
+    from lastgood.app.runs.following import Snapshot
     from lastgood.cli.session import Session
     from lastgood.demo.story import Told
     from lastgood.demo.traffic import Count

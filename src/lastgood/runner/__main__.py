@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lastgood.app.running import work_until_idle
+from lastgood.app.runs.running import work_until_idle
 from lastgood.errors import LastgoodError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from lastgood.app.runnerlog import why_no_words, why_stopped
-from lastgood.app.submitting import wake
+from lastgood.app.runs.runnerlog import why_no_words, why_stopped
+from lastgood.app.runs.submitting import wake
 from lastgood.engine.direct.spawn import LOG, runner_lives
 from lastgood.errors import LastgoodError
 from lastgood.model.run import RunState

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lastgood.app.judging import judge
 from lastgood.app.observing import observe, observer, recorded
 from lastgood.app.responding import respond
-from lastgood.app.submitting import wake
+from lastgood.app.runs.submitting import wake
 from lastgood.model.statement import Statement
 from lastgood.model.verdict import Decision
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lastgood.app.approved import refuse_changed
-from lastgood.app.lockrefs import free_lock_refs, lock_ref_holder
 from lastgood.app.project import now, operator
-from lastgood.app.submitting import wake
+from lastgood.app.runs.approved import refuse_changed
+from lastgood.app.runs.lockrefs import free_lock_refs, lock_ref_holder
+from lastgood.app.runs.submitting import wake
 from lastgood.engine.direct.engine import end_children
 from lastgood.engine.direct.spawn import depose
 from lastgood.errors import RefusedError, RemoteError

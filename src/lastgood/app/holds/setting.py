@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lastgood.app.holding import HoldKeeper, known_holds
-from lastgood.app.releases import full_commit, known_service, resolve
+from lastgood.app.holds.holding import HoldKeeper, known_holds
+from lastgood.app.releases.releases import full_commit, known_service, resolve
 from lastgood.errors import RefusedError
 
 if TYPE_CHECKING:

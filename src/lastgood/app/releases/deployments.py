@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lastgood.app.project import now
-from lastgood.app.releases import known_service, named, resolve
-from lastgood.app.submitting import wake
+from lastgood.app.releases.releases import known_service, named, resolve
+from lastgood.app.runs.submitting import wake
 from lastgood.config import config_hash
 from lastgood.errors import LastgoodError
 from lastgood.model.release import GoodEvidence, Standing

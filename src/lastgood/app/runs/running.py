@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from lastgood.app import flow
 from lastgood.app.project import Project, now
-from lastgood.app.runnerlog import write_log, write_stopped
-from lastgood.app.watching import keep_watches
+from lastgood.app.runs.runnerlog import write_log, write_stopped
+from lastgood.app.watches.watching import keep_watches
 from lastgood.engine.direct.spawn import gate, reigns, take_runner_lock
 from lastgood.errors import LastgoodError, StaleLeaseError
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lastgood.app.doubts import against_soak, against_stability, may_be_over
 from lastgood.app.judging import judge
 from lastgood.app.observing import observe, observer, recorded
 from lastgood.app.project import now
-from lastgood.app.pruning import prune_releases
+from lastgood.app.releases.pruning import prune_releases
 from lastgood.app.reporting import report
 from lastgood.app.responding import respond
+from lastgood.app.watches.doubts import against_soak, against_stability, may_be_over
 from lastgood.model.release import GoodEvidence, Standing
 from lastgood.model.statement import Statement
 from lastgood.model.watch import WatchKind, WatchState

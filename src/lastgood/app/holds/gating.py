@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lastgood.app.holding import known_holds, passing
-from lastgood.app.releases import known_service, named
+from lastgood.app.holds.holding import known_holds, passing
+from lastgood.app.releases.releases import known_service, named
 from lastgood.errors import RefusedError
 from lastgood.model.noun import Noun
 

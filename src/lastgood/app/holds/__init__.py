@@ -1,0 +1,1 @@
+"""Holds: set and lifted, seen by every machine, asked at the gate."""

@@ -1,0 +1,1 @@
+"""Releases and their deployments: recorded, listed, marked, imported, removed."""

@@ -1,0 +1,1 @@
+"""Runs: submitted, carried out by the runner, followed, interrupted, settled."""

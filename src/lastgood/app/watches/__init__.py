@@ -1,0 +1,1 @@
+"""Watches: soaks, stability, a hotfix's clock; and watching along."""

@@ -1,0 +1,1 @@
+"""Backups as bytes: sealed for their recipients, named by a manifest, opened again."""

@@ -1,0 +1,103 @@
+"""The port of the database family: dumped in one snapshot, restored beside itself, compared.
+
+Every method blocks and is called from a worker thread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from lastgood.model.noun import Noun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from lastgood.model.backup import Fingerprint
+    from lastgood.model.problem import Problem
+
+
+class DatabaseFacts(Noun, frozen=True, kw_only=True):
+    """What a database and our role in it can do.
+
+    Attributes:
+        name: the database's own name on its server.
+        server: where it is, without credentials.
+        version: the server's, as PostgreSQL writes it, e.g. `16.14`.
+        client_version: of the dump program that would be used.
+        bytes: its size on the server.
+        superuser: our role is one.
+        createdb: our role may make databases: without it nothing is proven on this server.
+        owner: our role owns the database.
+        checksums: the server's pages have checksums.
+    """
+
+    name: str
+    server: str
+    version: str
+    client_version: str
+    bytes: int
+    encoding: str
+    superuser: bool
+    createdb: bool
+    owner: bool
+    checksums: bool
+
+
+class Snapshot(Protocol):
+    """A database at one moment; everything that is read by it belongs together."""
+
+    at: datetime
+
+    def dump(self) -> Iterator[bytes]:
+        """The dump's bytes; a generator whose close ends the dump program.
+
+        Raises:
+            ChildError: the dump program failed; what came before is worth nothing.
+        """
+
+    def fingerprint(self) -> Fingerprint:
+        """What every table holds, read in this snapshot."""
+
+    def roles(self) -> bytes:
+        """The server's roles as SQL, without passwords; empty where we may not read them."""
+
+    def settings(self) -> bytes:
+        """What belongs to the database and a dump leaves out (owner, ACL, settings), as SQL."""
+
+
+class Database(Protocol):
+    """One database of the environment, and the side databases that we make of its backups."""
+
+    def facts(self) -> DatabaseFacts:
+        """What it is and what we may do there.
+
+        Raises:
+            RemoteError: it does not answer, or refuses us.
+        """
+
+    def snapshot(self, longest_s: float) -> AbstractContextManager[Snapshot]:
+        """Hold a snapshot open, at most so long: what it keeps the server from tidying up grows."""
+
+    def restore(self, side: str, chunks: Iterable[bytes]) -> None:
+        """Make a side database that only our role may enter, and load a dump into it.
+
+        Whatever fails, nothing of the side database is left.
+
+        Raises:
+            RefusedError: a precondition does not hold (`no-createdb`, `side-exists`).
+            ChildError: the restore program failed.
+        """
+
+    def fingerprint(self, side: str) -> Fingerprint:
+        """What a side database holds."""
+
+    def verify(self, side: str) -> list[Problem]:
+        """What the project's `verify` queries say against a side database."""
+
+    def drop(self, side: str) -> None:
+        """Remove a side database; one that is not there is removed already."""
+
+    def sides(self) -> list[str]:
+        """The side databases of ours that are there: also those that a crash left."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from lastgood.model.noun import Noun
+from lastgood.model.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lastgood.model.backup import Fingerprint
-    from lastgood.model.problem import Problem
 
 
 class DatabaseFacts(Noun, frozen=True, kw_only=True):
@@ -31,6 +31,7 @@ class DatabaseFacts(Noun, frozen=True, kw_only=True):
         createdb: our role may make databases: without it nothing is proven on this server.
         owner: our role owns the database.
         checksums: the server's pages have checksums.
+        problems: what stands in the way of a backup or of its proof, or may.
     """
 
     name: str
@@ -43,6 +44,7 @@ class DatabaseFacts(Noun, frozen=True, kw_only=True):
     createdb: bool
     owner: bool
     checksums: bool
+    problems: tuple[Problem, ...] = ()
 
 
 class Snapshot(Protocol):

@@ -1,0 +1,1 @@
+"""PostgreSQL: dumped in one snapshot, restored beside itself, compared."""

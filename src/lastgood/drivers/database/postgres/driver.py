@@ -1,0 +1,195 @@
+"""One PostgreSQL database, and the side databases that are made of its backups."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from lastgood.drivers.database.postgres.address import Address, server_of
+from lastgood.drivers.database.postgres.content import fingerprint, fix_text_forms
+from lastgood.drivers.database.postgres.faults import told
+from lastgood.drivers.database.postgres.programs import Programs, choose, places
+from lastgood.drivers.database.postgres.restoring import left_out, loaded
+from lastgood.drivers.database.postgres.sides import Sides, may_create, role_of
+from lastgood.drivers.database.postgres.snapshot import HeldSnapshot, hold
+from lastgood.drivers.database.postgres.template import Template
+from lastgood.drivers.database.postgres.verifying import verified
+from lastgood.errors import LastgoodError, RefusedError, RemoteError
+from lastgood.model.problem import Problem
+from lastgood.ports.database import DatabaseFacts
+from lastgood.process.masking import Masker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from psycopg import Connection
+
+    from lastgood.drivers.database.postgres.options import PostgresOptions
+    from lastgood.model.backup import Fingerprint
+    from lastgood.ports.toolbox import Toolbox
+
+# DROP DATABASE ... WITH (FORCE) came with it.
+OLDEST = 13
+_FACTS = """
+    SELECT current_setting('server_version'), pg_catalog.pg_database_size(d.oid),
+           pg_catalog.pg_encoding_to_char(d.encoding), r.rolsuper,
+           pg_catalog.pg_has_role(d.datdba, 'USAGE'), current_setting('data_checksums') = 'on'
+      FROM pg_catalog.pg_database d, pg_catalog.pg_roles r
+     WHERE d.datname = pg_catalog.current_database() AND r.rolname = current_user"""
+
+
+def make(options: PostgresOptions, toolbox: Toolbox) -> PostgresDatabase:
+    """The driver's maker."""
+    return PostgresDatabase(options, toolbox)
+
+
+class PostgresDatabase:
+    """Implements `ports.database.Database`."""
+
+    def __init__(self, options: PostgresOptions, toolbox: Toolbox) -> None:
+        self._options = options
+        self._masker = Masker()
+        self._private = toolbox.state / "postgres" / toolbox.name
+        self._live = Address(options.live.reveal(), self._masker)
+        proof = options.proof_dsn
+        self._elsewhere = proof is not None
+        self._loader = Address(proof.reveal(), self._masker) if proof else self._live
+        admin = proof or options.admin_dsn
+        self._admin = Address(admin.reveal(), self._masker) if admin else self._live
+
+    def facts(self) -> DatabaseFacts:
+        """See `Database.facts`."""
+        with self._live.connected() as connection:
+            with told("the database cannot be asked about itself", self._masker):
+                row = connection.execute(_FACTS).fetchone()
+            if row is None:
+                raise RemoteError("the database is not in its own list", code="database-failed")
+            programs = self._programs(connection)
+            version, size, encoding, superuser, owner, checksums = row
+            createdb = self._createdb()
+            return DatabaseFacts(
+                name=connection.info.dbname,
+                server=server_of(connection),
+                version=version.split(" ")[0],
+                client_version=programs.version,
+                bytes=size,
+                encoding=encoding,
+                superuser=superuser,
+                createdb=createdb,
+                owner=owner,
+                checksums=checksums,
+                problems=tuple(_problems(_major(connection), programs, createdb=createdb)),
+            )
+
+    def snapshot(self, longest_s: float) -> AbstractContextManager[HeldSnapshot]:
+        """See `Database.snapshot`."""
+        return hold(self._live, self._programs, self._private, self._masker, longest_s)
+
+    def restore(self, side: str, chunks: Iterable[bytes]) -> None:
+        """See `Database.restore`."""
+        template, leave_out, owner, programs = self._prepared()
+        self._sides.create(side, template, owner)
+        try:
+            with self._sides.opened(side) as name:
+                with self._loader.connected(name) as connection:
+                    target = self._loader.target(connection)
+                loaded(programs, target, chunks, leave_out, self._private, self._masker)
+                with self._loader.connected(name) as connection, self._told(name):
+                    # Whoever enters it after a swap must not wait for its statistics.
+                    connection.execute("ANALYZE")
+        except BaseException:
+            self._sides.drop(side)
+            raise
+
+    def fingerprint(self, side: str) -> Fingerprint:
+        """See `Database.fingerprint`."""
+        with self._reading(side) as connection, self._told(self._sides.name(side)):
+            fix_text_forms(connection)
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            return fingerprint(connection)
+
+    def verify(self, side: str) -> list[Problem]:
+        """See `Database.verify`."""
+        options = self._options
+        with self._reading(side) as connection, self._told(self._sides.name(side)):
+            return verified(connection, options.verify, options.verify_timeout, self._masker)
+
+    def drop(self, side: str) -> None:
+        """See `Database.drop`."""
+        self._sides.drop(side)
+
+    def sides(self) -> list[str]:
+        """See `Database.sides`."""
+        return self._sides.found()
+
+    @cached_property
+    def _sides(self) -> Sides:
+        return Sides(self._live.name, self._admin, self._masker, elsewhere=self._elsewhere)
+
+    def _prepared(self) -> tuple[Template, tuple[str, ...], str, Programs]:
+        """How the side database is made, what is left out, whose it is, what loads it."""
+        if self._elsewhere:
+            with self._loader.connected() as proof, self._told(self._live.name):
+                owner, programs = role_of(proof), self._programs(proof)
+            return self._template(), left_out(None), owner, programs
+        with self._live.connected() as live, self._told(self._live.name):
+            template = Template.of(live, self._live.name)
+            return template, left_out(live), role_of(live), self._programs(live)
+
+    def _template(self) -> Template:
+        try:
+            with self._live.connected() as live, self._told(self._live.name):
+                return Template.of(live, self._live.name)
+        except RemoteError:
+            # A proof on another server is needed most when the live one does not answer.
+            return Template()
+
+    @contextmanager
+    def _reading(self, side: str) -> Iterator[Connection[Any]]:
+        # Closed again as soon as we are in: that keeps others out, not us.
+        with ExitStack() as stack:
+            with self._sides.opened(side) as name:
+                connection = stack.enter_context(self._loader.connected(name))
+            yield connection
+
+    def _programs(self, connection: Connection[Any]) -> Programs:
+        major = _major(connection)
+        if major < OLDEST:
+            raise RefusedError(
+                f"PostgreSQL {major} is too old",
+                cause=f"side databases are handled as PostgreSQL {OLDEST} and later can",
+                mend="upgrade the server; this version of it gets no corrections any more",
+                code="server-too-old",
+            )
+        return choose(major, places(self._options.programs))
+
+    def _createdb(self) -> bool:
+        try:
+            with self._admin.connected() as connection, self._told(self._live.name):
+                return may_create(connection)
+        except LastgoodError:
+            return False
+
+    def _told(self, name: str) -> AbstractContextManager[None]:
+        return told(f"the work on the database {name} failed", self._masker)
+
+
+def _major(connection: Connection[Any]) -> int:
+    return connection.info.server_version // 10_000
+
+
+def _problems(server: int, programs: Programs, *, createdb: bool) -> Iterator[Problem]:
+    if programs.major > server:
+        yield Problem(
+            code="client-newer",
+            what=f"pg_dump {programs.version} is newer than the server {server}: what it writes "
+            "may not be restorable there",
+            mend=f"install the client programs of PostgreSQL {server}; until then a proof shows it",
+        )
+    if not createdb:
+        yield Problem(
+            code="no-createdb",
+            what="no backup can be proven: our role may not make databases",
+            mend="ALTER ROLE ... CREATEDB, or name `admin_dsn`, or another server by `proof_dsn`",
+        )

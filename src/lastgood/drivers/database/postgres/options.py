@@ -1,0 +1,155 @@
+"""What can be written for a PostgreSQL database."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from lastgood.config.base import Strict
+from lastgood.config.options import (
+    Argv,
+    ConfigPath,
+    DriverOptions,
+    Duration,
+    Interval,
+    Secret,
+    mistake,
+)
+from lastgood.drivers.database.postgres.expectation import Expectation
+
+
+def _dsn(secret: Secret) -> Secret:
+    # Read by libpq itself when it is used; here only what would be a slip of the pen.
+    text = secret.reveal()
+    if "\0" in text or not ("=" in text or text.startswith(("postgresql://", "postgres://"))):
+        raise mistake(
+            "this is no PostgreSQL address",
+            "write postgresql://user:password@host/database, or `host=... dbname=...`",
+        )
+    return secret
+
+
+Dsn = Annotated[Secret, AfterValidator(_dsn)]
+
+
+def _expectation(written: object) -> object:
+    # `expect: 3` and `expect: true` are what people write.
+    if isinstance(written, bool):
+        return str(written).lower()
+    return f"= {written}" if isinstance(written, int | float) else written
+
+
+def _readable(text: str) -> str:
+    try:
+        Expectation.parse(text)
+    except ValueError as error:
+        raise mistake(
+            str(error), 'write "> 0", "= 3", "between 1 and 5", or the text that is expected'
+        ) from None
+    return text
+
+
+class Migrations(Strict):
+    """How the schema is migrated."""
+
+    tool: str = Field("alembic", description="The tool, e.g. `alembic`.")
+    path: ConfigPath = Field(description="The folder with the migrations.")
+
+
+class Backup(Strict):
+    """When backups are made, where they lie, who can open them."""
+
+    every: Interval = Field(21_600.0, description="Time from one backup to the next.")
+    keep: Duration = Field(604_800.0, description="How long a scheduled backup is kept.")
+    store: str | None = Field(
+        None,
+        description="Where backups lie: `file:///path`, `s3://bucket/prefix`, `gs://`, `az://`.",
+    )
+    recipients: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), description="Who can open a backup, at least two: `file:PATH`, `age:age1...`."
+    )
+    snapshot_limit: Interval = Field(
+        7_200.0, description="How long a dump may keep the server from tidying up."
+    )
+
+
+class Query(Strict):
+    """A query that says whether the content makes sense."""
+
+    name: str = Field(min_length=1, max_length=200, description="What it shows, for reports.")
+    sql: str = Field(min_length=1, description="A query of one row with one column.")
+    expect: Annotated[str, BeforeValidator(_expectation), AfterValidator(_readable)] = Field(
+        description='What it must answer: `"> 0"`, `"= 3"`, `"between 1 and 5"`, or a text.'
+    )
+
+
+class Hook(Strict):
+    """Something to be done before clients come back; a text alone is SQL."""
+
+    sql: str | None = Field(None, description="Statements that are run in the database.")
+    command: Argv | None = Field(None, description="A command that is run.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, data: Any) -> Any:  # noqa: ANN401 - whatever was written
+        return {"sql": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.sql) == bool(self.command):
+            raise mistake("this hook does nothing, or two things", "write `sql` or `command`")
+        return self
+
+
+class PostgresOptions(DriverOptions):
+    """The options of a PostgreSQL database."""
+
+    dsn: Dsn = Field(
+        description="Address of the database, with a role that owns it; the password may be in it."
+    )
+    direct_dsn: Dsn | None = Field(
+        None, description="The same database past the pooler, when `dsn` goes through one."
+    )
+    admin_dsn: Dsn | None = Field(
+        None, description="The same server, with a role that may make databases (CREATEDB)."
+    )
+    proof_dsn: Dsn | None = Field(
+        None, description="Another server, where backups are restored to be proven."
+    )
+    programs: ConfigPath | None = Field(
+        None, description="The folder with pg_dump and pg_restore, when they are not found."
+    )
+    migrations: Migrations | None = Field(None, description="How the schema is migrated.")
+    warm_target: Literal["off", "before-deploy", "every-backup"] = Field(
+        "before-deploy", description="Which backups are kept restored, ready to be swapped in."
+    )
+    quarantine: Duration = Field(
+        604_800.0, description="How long a replaced database is kept, closed, for undo."
+    )
+    backup: Backup = Field(default_factory=Backup, description="When and where backups are made.")
+    verify: tuple[Query, ...] = Field((), description="Queries that a restored copy must satisfy.")
+    verify_timeout: Interval = Field(60.0, description="A query that takes longer has failed.")
+    before_open: tuple[Hook, ...] = Field(
+        (), description="What is done in a restored database before clients come back."
+    )
+
+    @field_validator("warm_target", mode="before")
+    @classmethod
+    def _from_truth(cls, written: object) -> object:
+        if isinstance(written, bool):
+            return "before-deploy" if written else "off"
+        return written
+
+    @field_validator("verify")
+    @classmethod
+    def _names_differ(cls, queries: tuple[Query, ...]) -> tuple[Query, ...]:
+        names = [query.name for query in queries]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise mistake(f"there are two queries named {twice[0]!r}", "give each its own name")
+        return queries
+
+    @property
+    def live(self) -> Secret:
+        """The address that is dumped: a pooler gives no session that a snapshot could live in."""
+        return self.direct_dsn or self.dsn

@@ -238,9 +238,9 @@ drills: {environment: stagin}
             "`~` is not replaced",
         ),
         (
-            "environments: {p: {databases: {m: {driver: postgres, warm_traget: off}}}}\n",
-            "environments.p.databases.m.warm_traget",
-            "there is no key 'warm_traget' here",
+            "environments: {p: {notify: [{driver: slack, chanel: '#incidents'}]}}\n",
+            "environments.p.notify.0.chanel",
+            "there is no key 'chanel' here",
         ),
         (
             (

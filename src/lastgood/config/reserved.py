@@ -41,13 +41,9 @@ class Contract:
     promised: frozenset[str] = frozenset()
 
 
-_DSN = frozenset({"dsn", "direct_dsn", "admin_dsn", "proof_dsn"})
 CONTRACTS: dict[Family, Contract] = {
     "check": Contract(named_by={"url": "http", "tcp": "tcp", "command": "command", "log": "log"}),
     "deploy": Contract(promised=frozenset({"github-actions", "render"})),
-    "database": Contract(
-        _DSN | {"migrations", "warm_target", "quarantine", "backup", "verify", "before_open"}, _DSN
-    ),
     "notify": Contract(frozenset({"channel", "token", "audience"}), frozenset({"token"})),
     "maintenance": Contract(frozenset({"enable", "disable"})),
 }

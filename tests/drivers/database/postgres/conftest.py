@@ -171,7 +171,7 @@ class Case:
         return self.server.dsn(self.name, self.role, password=PASSWORD)
 
     def execute(self, *statements: str) -> None:
-        with psycopg.connect(self.dsn, autocommit=True) as connection:
+        with psycopg.connect(self.dsn, autocommit=True, client_encoding="UTF8") as connection:
             for statement in statements:
                 connection.execute(statement.encode())
 
@@ -188,6 +188,23 @@ class Case:
             children=PlainChildren(Masker()),
         )
         return make(PostgresOptions.model_validate({"dsn": self.dsn, **options}), toolbox)
+
+    def children(self, program: str = "") -> dict[int, str]:
+        """The living programs that the driver started, as number and all that `ps` could show."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                with contextlib.suppress(OSError):
+                    line = (entry / "cmdline").read_bytes()
+                    around = (entry / "environ").read_bytes()
+                    ours = str(self.state).encode() in around and b"LASTGOOD" in around
+                    if ours and line.split(b"\0")[0].endswith(program.encode()):
+                        found[int(entry.name)] = (line + around).decode(errors="replace")
+        return found
+
+    def private(self) -> list[Path]:
+        """The password files and their like that are there."""
+        return list((self.state / "postgres").rglob("*/*/*"))
 
     def databases(self) -> set[str]:
         found = self.rows("SELECT datname FROM pg_database", "postgres")
@@ -234,15 +251,3 @@ def case(server: Server, case_on: Callable[..., Case]) -> Case:
 def embedded_case(embedded: Server, case_on: Callable[..., Case]) -> Case:
     """A database on the embedded server, for what does not depend on the version."""
     return case_on(embedded)
-
-
-def children_of_ours() -> list[str]:
-    """The command lines of living client programs and their guards that this process started."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            with contextlib.suppress(OSError):
-                line = (entry / "cmdline").read_bytes()
-                if b"LASTGOOD" in (entry / "environ").read_bytes():
-                    found.append(line.replace(b"\0", b" ").decode(errors="replace"))
-    return found

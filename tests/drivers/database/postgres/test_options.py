@@ -8,12 +8,12 @@ import pytest
 
 from lastgood.app.registry import registry
 from lastgood.config import FaultyConfigError, load
-from lastgood.drivers.database.postgres.options import PostgresOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lastgood.config import Settings
+    from lastgood.drivers.database.postgres.options import PostgresOptions
 
 CONTRACT = """
       dsn: ${URL}
@@ -94,7 +94,7 @@ def test_a_warm_target_may_be_true(tmp_path: Path, written: str, meant: str) -> 
             "compares with no number",
         ),
         (
-            "dsn: ${URL}\n      verify: [{name: a, sql: b, expect: 1}, {name: a, sql: b, expect: 1}]",
+            "dsn: ${URL}\n      verify: [&q {name: a, sql: b, expect: c}, *q]",
             "two queries named 'a'",
         ),
         ("dsn: ${URL}\n      before_open: [{sql: SELECT 1, command: [x]}]", "nothing, or two"),

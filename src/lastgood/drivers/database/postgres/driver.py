@@ -98,8 +98,8 @@ class PostgresDatabase:
                 with self._loader.connected(name) as connection, self._told(name):
                     # Whoever enters it after a swap must not wait for its statistics.
                     connection.execute("ANALYZE")
-        except BaseException:
-            self._sides.drop(side)
+        except BaseException as error:
+            self._undo(side, error)
             raise
 
     def fingerprint(self, side: str) -> Fingerprint:
@@ -123,6 +123,16 @@ class PostgresDatabase:
         """See `Database.sides`."""
         return self._sides.found()
 
+    def _undo(self, side: str, error: BaseException) -> None:
+        """Leave nothing of a side database; what went wrong before stays what is told."""
+        try:
+            self._sides.drop(side)
+        except LastgoodError as left:
+            if isinstance(error, LastgoodError):
+                error.mend += (
+                    f"; then drop the side database {side}: it could not be ({left.cause})"
+                )
+
     @cached_property
     def _sides(self) -> Sides:
         return Sides(self._live.name, self._admin, self._masker, elsewhere=self._elsewhere)
@@ -130,20 +140,22 @@ class PostgresDatabase:
     def _prepared(self) -> tuple[Template, tuple[str, ...], str, Programs]:
         """How the side database is made, what is left out, whose it is, what loads it."""
         if self._elsewhere:
+            template, major = self._of_live()
             with self._loader.connected() as proof, self._told(self._live.name):
-                owner, programs = role_of(proof), self._programs(proof)
-            return self._template(), left_out(None), owner, programs
+                # An older pg_restore does not read what the live server's pg_dump wrote.
+                programs = self._programs(proof, at_least=major)
+                return template, left_out(None), role_of(proof), programs
         with self._live.connected() as live, self._told(self._live.name):
             template = Template.of(live, self._live.name)
             return template, left_out(live), role_of(live), self._programs(live)
 
-    def _template(self) -> Template:
+    def _of_live(self) -> tuple[Template, int]:
         try:
             with self._live.connected() as live, self._told(self._live.name):
-                return Template.of(live, self._live.name)
+                return Template.of(live, self._live.name), _major(live)
         except RemoteError:
             # A proof on another server is needed most when the live one does not answer.
-            return Template()
+            return Template(), 0
 
     @contextmanager
     def _reading(self, side: str) -> Iterator[Connection[Any]]:
@@ -153,7 +165,7 @@ class PostgresDatabase:
                 connection = stack.enter_context(self._loader.connected(name))
             yield connection
 
-    def _programs(self, connection: Connection[Any]) -> Programs:
+    def _programs(self, connection: Connection[Any], at_least: int = 0) -> Programs:
         major = _major(connection)
         if major < OLDEST:
             raise RefusedError(
@@ -162,7 +174,7 @@ class PostgresDatabase:
                 mend="upgrade the server; this version of it gets no corrections any more",
                 code="server-too-old",
             )
-        return choose(major, places(self._options.programs))
+        return choose(max(major, at_least), places(self._options.programs))
 
     def _createdb(self) -> bool:
         try:

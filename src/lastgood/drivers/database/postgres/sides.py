@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from lastgood.drivers.database.postgres.faults import told
-from lastgood.errors import RefusedError, RemoteError, UsageError
+from lastgood.errors import LastgoodError, RefusedError, RemoteError, UsageError
 from lastgood.process.masking import harmless
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Sides:
                     sql.SQL("CREATE DATABASE {} TEMPLATE template0 ALLOW_CONNECTIONS false {}")
                     .format(sql.Identifier(name), sql.SQL(" ").join(clauses))
                 )  # fmt: skip
-            except errors.DuplicateDatabase:
+            except (errors.DuplicateDatabase, errors.UniqueViolation):
                 raise RefusedError(
                     f"there is a side database {harmless(name)} already",
                     cause="another restore made it, or a crash left it",
@@ -110,8 +110,12 @@ class Sides:
         self._allow(name, whether=True)
         try:
             yield name
-        finally:
-            self._allow(name, whether=False)
+        except BaseException:
+            # What went wrong matters more than that the door cannot be closed for the same reason.
+            with suppress(LastgoodError):
+                self._allow(name, whether=False)
+            raise
+        self._allow(name, whether=False)
 
     def drop(self, side: str) -> None:
         """Remove it, whoever is connected to it."""

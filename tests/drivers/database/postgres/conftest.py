@@ -150,6 +150,13 @@ def restartable() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture
+def many_locks() -> Iterator[Server]:
+    """A server that can hold a lock on very many tables."""
+    with running(_programs(), max_locks_per_transaction="512") as server:
+        yield server
+
+
 @pytest.fixture(params=["embedded", "debian"])
 def server(request: pytest.FixtureRequest) -> Server:
     """Each server in turn."""
@@ -174,6 +181,12 @@ class Case:
         with psycopg.connect(self.dsn, autocommit=True, client_encoding="UTF8") as connection:
             for statement in statements:
                 connection.execute(statement.encode())
+
+    def rows_of_side(self, side: str, query: str) -> list[Any]:
+        self.server.execute(f'ALTER DATABASE "{side}" WITH ALLOW_CONNECTIONS true')
+        found = self.rows(query, side)
+        self.server.execute(f'ALTER DATABASE "{side}" WITH ALLOW_CONNECTIONS false')
+        return found
 
     def rows(self, query: str, name: str | None = None) -> list[Any]:
         with self.server.superuser(name or self.name) as connection:

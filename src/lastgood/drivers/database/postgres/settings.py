@@ -22,7 +22,7 @@ _LISTS = frozenset(
         *("shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"),
     }
 )
-_ELEMENT = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^",]*?))\s*(?:,|$)')
+_ELEMENT = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^",]*?))\s*(,|$)')
 
 _DATABASE = """
     SELECT pg_catalog.pg_get_userbyid(datdba), datconnlimit, datacl IS NOT NULL,
@@ -58,7 +58,7 @@ def _statements(connection: Connection[Any]) -> Iterator[Composed]:
         return
     owner, limit, has_rights, comment = row
     yield sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(owner))
-    yield sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(name, sql.Literal(limit))
+    yield sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(name, sql.SQL(str(int(limit))))
     if comment is not None:
         yield sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(comment))
     if has_rights:
@@ -98,9 +98,11 @@ def _value(key: str, value: str) -> Composed:
 
 def elements(value: str) -> list[str]:
     """The names in a list as the server keeps it: each quoted where it needs to be."""
-    found = [
-        (match[1] or "").replace('""', '"') if match[2] is None else match[2]
-        for match in _ELEMENT.finditer(value)
-    ]
-    # The pattern also matches the nothing after the last name.
-    return found[:-1] if len(found) > 1 and not found[-1] and not value.endswith('""') else found
+    found, end = list[str](), 0
+    while match := _ELEMENT.match(value, end):
+        quoted, plain, comma = match.groups()
+        found.append(plain if quoted is None else quoted.replace('""', '"'))
+        end = match.end()
+        if not comma:
+            break
+    return found

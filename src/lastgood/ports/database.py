@@ -48,7 +48,10 @@ class DatabaseFacts(Noun, frozen=True, kw_only=True):
 
 
 class Snapshot(Protocol):
-    """A database at one moment; everything that is read by it belongs together."""
+    """A database at one moment; everything that is read by it belongs together.
+
+    When it was held too long all of it ends with a ChildError of the code `snapshot-too-long`.
+    """
 
     at: datetime
 
@@ -60,7 +63,10 @@ class Snapshot(Protocol):
         """
 
     def fingerprint(self) -> Fingerprint:
-        """What every table holds, read in this snapshot."""
+        """What every table holds, read in this snapshot.
+
+        Sequences are in no snapshot: a busy one is further on in a dump that is made later.
+        """
 
     def roles(self) -> bytes:
         """The server's roles as SQL, without passwords; empty where we may not read them."""
@@ -70,7 +76,11 @@ class Snapshot(Protocol):
 
 
 class Database(Protocol):
-    """One database of the environment, and the side databases that we make of its backups."""
+    """One database of the environment, and the side databases that we make of its backups.
+
+    A side database is named by an id, usually the backup's: letters, digits, `-`, `_` and full
+    stops, at most 40. Nobody but our role may enter it, and nobody at all while we do not read it.
+    """
 
     def facts(self) -> DatabaseFacts:
         """What it is and what we may do there.
@@ -80,7 +90,13 @@ class Database(Protocol):
         """
 
     def snapshot(self, longest_s: float) -> AbstractContextManager[Snapshot]:
-        """Hold a snapshot open, at most so long: what it keeps the server from tidying up grows."""
+        """Hold a snapshot open, at most so long: what it keeps the server from tidying up grows.
+
+        Raises:
+            RefusedError: we may not read all of it (`table-unreadable`, with the names), or there
+                is no client program that reads this server (`client-missing`, `client-too-old`).
+            RemoteError: the server does not answer, or fails.
+        """
 
     def restore(self, side: str, chunks: Iterable[bytes]) -> None:
         """Make a side database that only our role may enter, and load a dump into it.
@@ -102,4 +118,4 @@ class Database(Protocol):
         """Remove a side database; one that is not there is removed already."""
 
     def sides(self) -> list[str]:
-        """The side databases of ours that are there: also those that a crash left."""
+        """The ids of the side databases that are there: also of those that a crash left."""

@@ -35,14 +35,13 @@ def private_folder(directory: Path) -> Iterator[Path]:
         sweep(directory)
         name, lock = _lock_new(directory)
     except OSError as error:
-        raise StateError(
-            "There is no place for a password file",
-            cause=f"{error.strerror}: {directory}",
-            mend=f"make room, or make it writable: ls -ld {directory}; df {directory}",
-        ) from error
+        raise _no_place(directory, error) from error
     try:
         folder = directory / name
-        folder.mkdir(mode=0o700)
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise _no_place(directory, error) from error
         yield folder
     finally:
         _remove(directory, name)
@@ -62,10 +61,25 @@ def sweep(directory: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that was never readable by others."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    """Write a file that was never readable by others.
+
+    Raises:
+        StateError: it cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise _no_place(path.parent, error) from error
+
+
+def _no_place(directory: Path, error: OSError) -> StateError:
+    return StateError(
+        "There is no place for a password file",
+        cause=f"{error.strerror}: {directory}",
+        mend=f"make room, or make it writable: ls -ld {directory}; df {directory}",
+    )
 
 
 def _lock_new(directory: Path) -> tuple[str, int]:

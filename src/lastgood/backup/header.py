@@ -7,28 +7,50 @@ off as another backup's, nor as another part of its own.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from lastgood.errors import RefusedError
 from lastgood.model.noun import from_json, to_json
 from lastgood.model.sealed import SealedHeader
-
-if TYPE_CHECKING:
-    from io import RawIOBase
 
 MAGIC = b"LGBK1"
 LENGTH_BYTES = 4
 LONGEST = 64 * 1024
 
 
-def write_header(header: SealedHeader, into: RawIOBase) -> bytes:
-    """Write the header; gives its SHA-256."""
+class Readable(Protocol):
+    """Where a sealed stream is read from."""
+
+    def read(self, count: int, /) -> bytes | None:
+        """At most so many bytes; none at the end."""
+
+
+class Writable(Protocol):
+    """Where a sealed stream is written to."""
+
+    def write(self, data: bytes, /) -> int | None:
+        """All of the bytes."""
+
+
+def write_header(header: SealedHeader, into: Writable) -> bytes:
+    """Write the header; gives its SHA-256.
+
+    Raises:
+        RefusedError: it is longer than what is read back (`long-header`).
+    """
     text = to_json(header).encode()
+    if len(text) > LONGEST:
+        raise RefusedError(
+            "the backup cannot say what it is",
+            cause=f"its header would be {len(text)} bytes long, at most {LONGEST} are read back",
+            mend="give the database and the environment shorter names",
+            code="long-header",
+        )
     into.write(MAGIC + len(text).to_bytes(LENGTH_BYTES, "big") + text)
     return hashlib.sha256(text).digest()
 
 
-def read_header(source: RawIOBase) -> tuple[SealedHeader, bytes]:
+def read_header(source: Readable) -> tuple[SealedHeader, bytes]:
     """Read the header and its SHA-256; the source stands at the encryption's first byte then.
 
     Raises:
@@ -43,12 +65,12 @@ def read_header(source: RawIOBase) -> tuple[SealedHeader, bytes]:
     text = read_exactly(source, length)
     try:
         header = from_json(text, SealedHeader)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise not_sealed(str(error)) from error
     return header, hashlib.sha256(text).digest()
 
 
-def read_exactly(source: RawIOBase, count: int) -> bytes:
+def read_exactly(source: Readable, count: int) -> bytes:
     """So many bytes.
 
     Raises:

@@ -24,7 +24,7 @@ from lastgood.backup.header import read_header, write_header
 from lastgood.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from _typeshed import ReadableBuffer, WriteableBuffer
 
@@ -40,7 +40,7 @@ def new_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-def seal(chunks: Iterable[bytes], key: bytes, header: SealedHeader) -> Iterator[bytes]:
+def seal(chunks: Iterable[bytes], key: bytes, header: SealedHeader) -> Generator[bytes, None, None]:
     """The sealed stream of a plain one.
 
     An exception of the plain stream passes through, and what was sealed until then does not open.
@@ -49,14 +49,19 @@ def seal(chunks: Iterable[bytes], key: bytes, header: SealedHeader) -> Iterator[
     associated = write_header(header, sink)
     stream = _primitive(key).new_encrypting_stream(sink, associated)
     for chunk in chunks:
-        stream.write(chunk)
-        yield from sink.taken()
+        # A producer may give a gigabyte at once: what waits here is one segment all the same.
+        whole = memoryview(chunk)
+        for begin in range(0, len(whole), SEGMENT):
+            stream.write(whole[begin : begin + SEGMENT])
+            yield from sink.taken()
     stream.close()
     yield from sink.taken()
 
 
 def unseal(chunks: Iterable[bytes], key: bytes) -> tuple[SealedHeader, Iterator[bytes]]:
     """The header and the plain stream of a sealed one; read to its end it is shown to be whole.
+
+    An exception of the sealed stream passes through: a store that failed is not a damaged backup.
 
     Raises:
         RefusedError: it is not a sealed stream (`not-sealed`); while it is read also `damaged`.
@@ -67,18 +72,23 @@ def unseal(chunks: Iterable[bytes], key: bytes) -> tuple[SealedHeader, Iterator[
 
 
 def _plain(source: _Source, key: bytes, associated: bytes) -> Iterator[bytes]:
-    with damage_told():
+    with damage_told(source):
         stream = _primitive(key).new_decrypting_stream(source, associated)
         while chunk := stream.read(SEGMENT):
             yield chunk
 
 
 @contextmanager
-def damage_told() -> Iterator[None]:
-    """Tell in our words what Tink found."""
+def damage_told(source: _Source) -> Iterator[None]:
+    """Tell in our words what Tink found.
+
+    Tink makes one error of everything, also of what the source raised: that one is told as it was.
+    """
     try:
         yield
     except TinkError as error:
+        if source.failure is not None:
+            raise source.failure from None
         raise RefusedError(
             "the backup does not open to its end",
             cause="it was cut off or changed, belongs to another backup, or the key is another's",
@@ -107,10 +117,15 @@ class _Sink(io.RawIOBase):
 
 
 class _Source(io.RawIOBase):
-    """What Tink reads from: chunks of any size."""
+    """What Tink reads from: chunks of any size.
+
+    Attributes:
+        failure: what the chunks raised.
+    """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         super().__init__()
+        self.failure: BaseException | None = None
         self._chunks = iter(chunks)
         self._left = memoryview(b"")
 
@@ -119,12 +134,19 @@ class _Source(io.RawIOBase):
 
     def readinto(self, into: WriteableBuffer, /) -> int:
         if not self._left:
-            self._left = memoryview(next(filter(None, self._chunks), b""))
+            self._left = memoryview(self._next())
         target = memoryview(into)
         count = min(len(target), len(self._left))
         target[:count] = self._left[:count]
         self._left = self._left[count:]
         return count
+
+    def _next(self) -> bytes:
+        try:
+            return next(filter(None, self._chunks), b"")
+        except BaseException as failure:
+            self.failure = failure
+            raise
 
 
 @cache

@@ -22,21 +22,25 @@ class Stored(NamedTuple):
 
 
 class ObjectStore(Protocol):
-    """One place for objects; keys are relative to it, with `/` between their parts."""
+    """One place for objects; keys are relative to it, with `/` between their parts.
+
+    A part begins with a letter or digit and has letters, digits and `. _ = + -`; any other key is
+    refused (`bad-key`). Every method raises RemoteError when the store fails, refuses or does not
+    answer; it is retryable where the same call may succeed later.
+    """
 
     def put(self, key: str, chunks: Iterable[bytes]) -> int:
         """Store a stream of any size in bounded memory; gives its size.
 
-        An exception of the stream, or the death of this process, leaves no object under the key.
-
-        Raises:
-            RemoteError: the store failed, refused or did not answer.
+        It is for keys that nobody else uses. An exception of the stream passes through; it, a
+        failure of the store, or the death of this process leaves no object under the key.
         """
 
     def put_new(self, key: str, content: bytes) -> bool:
         """Store a small object if there is none under this key; whether it is ours that is there.
 
-        Done twice with the same content it is ours both times.
+        Done twice with the same content it is ours both times. Of several at once that differ,
+        one is there.
         """
 
     def replace(self, key: str, content: bytes) -> None:
@@ -47,14 +51,19 @@ class ObjectStore(Protocol):
 
         Raises:
             RefusedError: there is none (`no-object`).
-            RemoteError: the store failed.
         """
 
     def read(self, key: str) -> Iterator[bytes]:
-        """An object of any size, in chunks; errors as `get`, also on the way."""
+        """An object of any size, in chunks; errors as `get`, also on the way.
 
-    def list(self, prefix: str) -> list[Stored]:
-        """The objects whose key begins so, by key."""
+        An object that is replaced meanwhile is an error, never a mixture.
+        """
+
+    def list(self, folder: str) -> list[Stored]:
+        """The objects below a folder, at any depth, by key; an empty name means all.
+
+        What has no name that could be a key is left out. One that is not there has no objects.
+        """
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects; those that are not there are removed already."""

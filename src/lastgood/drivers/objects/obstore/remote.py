@@ -1,0 +1,178 @@
+"""Objects in a store that is reached over the network, by obstore."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+
+from lastgood.drivers.objects.obstore.failure import is_bucket_missing, told
+from lastgood.drivers.objects.obstore.keys import is_key, name_of
+from lastgood.drivers.objects.obstore.local import no_object
+from lastgood.drivers.objects.obstore.opening import opened
+from lastgood.drivers.objects.obstore.source import Source
+from lastgood.errors import RemoteError
+from lastgood.ports.objects import Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from lastgood.drivers.objects.obstore.options import ObstoreOptions
+
+MEBIBYTE = 1 << 20
+# Each piece is a request of its own with its own time limit: the whole may take hours.
+PIECE = 8 * MEBIBYTE
+PARALLEL = 2
+# What S3 deletes by one request.
+MOST_DELETED = 1000
+# Another writer under the same key was refused at the same moment and left nothing: look again.
+LOOKS = 3
+
+
+class RemoteObjects:
+    """One folder of a bucket."""
+
+    def __init__(self, options: ObstoreOptions) -> None:
+        self._options = options
+        self._part = options.part * MEBIBYTE
+        self._store = opened(options)
+
+    def put(self, key: str, chunks: Iterable[bytes]) -> int:
+        """Store a stream; see the port."""
+        name = name_of(key)
+        source = Source(chunks)
+        with self._told("storing an object", source):
+            obstore.put(
+                self._store,
+                name,
+                iter(source),
+                use_multipart=True,
+                chunk_size=self._part,
+                max_concurrency=PARALLEL,
+            )
+            stored = obstore.head(self._store, name)["size"]
+        if stored != source.size:
+            raise self._short(key, stored, source.size)
+        return source.size
+
+    def put_new(self, key: str, content: bytes) -> bool:
+        """Store a small object if there is none; see the port."""
+        name = name_of(key)
+        for _ in range(LOOKS):
+            try:
+                with self._told("storing an object"):
+                    obstore.put(self._store, name, content, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                found = self._found(name)
+                if found is not None:
+                    return found == content
+            else:
+                return True
+        raise RemoteError(
+            f"storing {key} in {self.describe()} failed",
+            cause="the store says that it is there, and that it is not there",
+            mend="do it again; see that nobody else writes there",
+            code="store-failed",
+            retryable=True,
+        )
+
+    def _found(self, name: str) -> bytes | None:
+        with suppress(FileNotFoundError), self._told("reading an object"):
+            return bytes(obstore.get(self._store, name).bytes())
+        return None
+
+    def replace(self, key: str, content: bytes) -> None:
+        """Store a small object in the place of what is there."""
+        with self._told("storing an object"):
+            obstore.put(self._store, name_of(key), content, use_multipart=False)
+
+    def get(self, key: str) -> bytes:
+        """A small object, whole."""
+        found = self._found(name_of(key))
+        if found is None:
+            raise no_object(key, self.describe())
+        return found
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """An object in chunks; see the port."""
+        name = name_of(key)
+        with self._reading(key):
+            try:
+                about = obstore.head(self._store, name)
+            except FileNotFoundError:  # an answer to this question cannot say what is missing
+                obstore.get(self._store, name)
+                raise
+        for begin in range(0, about["size"], PIECE):
+            options: Any = {"range": (begin, min(begin + PIECE, about["size"]))}
+            if about["e_tag"]:
+                options["if_match"] = about["e_tag"]
+            with self._reading(key):
+                piece = bytes(obstore.get(self._store, name, options=options).bytes())
+            yield piece
+
+    def list(self, folder: str) -> list[Stored]:
+        """The objects below a folder; see the port."""
+        below = name_of(folder) if folder else None
+        with self._told("listing objects"):
+            found = [
+                Stored(one["path"], one["size"], one["last_modified"])
+                for page in obstore.list(self._store, below)
+                for one in page
+                if is_key(one["path"])
+            ]
+        return sorted(found)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects."""
+        names = [name_of(key) for key in keys]
+        for begin in range(0, len(names), MOST_DELETED):
+            batch = names[begin : begin + MOST_DELETED]
+            with self._told("deleting objects"):
+                self._deleted(batch)
+
+    def _deleted(self, batch: Sequence[str]) -> None:
+        try:
+            obstore.delete(self._store, batch)
+        except FileNotFoundError as error:
+            if is_bucket_missing(error) or len(batch) == 1:
+                return
+            for name in batch:  # some stores say so, and leave the others
+                self._deleted([name])
+
+    def describe(self) -> str:
+        """Where this is, without credentials."""
+        at = f" at {self._options.endpoint}" if self._options.endpoint else ""
+        return f"{self._options.url}{at}"
+
+    @contextmanager
+    def _reading(self, key: str) -> Iterator[None]:
+        try:
+            with self._told("reading an object"):
+                yield
+        except FileNotFoundError as error:
+            raise no_object(key, self.describe()) from error
+
+    @contextmanager
+    def _told(self, what: str, source: Source | None = None) -> Iterator[None]:
+        try:
+            yield
+        except AlreadyExistsError:
+            raise
+        except (BaseError, FileNotFoundError, ValueError, OSError) as error:
+            if source is not None and error is source.failure:
+                raise  # the dump failed, not the store
+            absent = source is None and isinstance(error, FileNotFoundError)
+            if absent and not is_bucket_missing(error):
+                raise
+            raise told(error, what, self.describe(), self._options.secrets) from None
+
+    def _short(self, key: str, stored: int, given: int) -> RemoteError:
+        return RemoteError(
+            f"{key} in {self.describe()} is not what was stored",
+            cause=f"{given} bytes were given, {stored} are there",
+            mend="do it again; see that nobody else writes there",
+            code="store-failed",
+            retryable=True,
+        )

@@ -14,7 +14,7 @@ from lastgood.model.noun import to_json
 from lastgood.model.sealed import SealedHeader
 
 HEADER = SealedHeader(
-    backup="20260801T120000Z-0a1b2c3d",
+    backup="20260801T120000.000Z-0a1b2c3d",
     part="dump",
     made_at=datetime(2026, 8, 1, 12, tzinfo=UTC),
     server_version="16.14",

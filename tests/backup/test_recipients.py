@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATA_KEY = bytes(range(32))
-BACKUP = "20260801T120000Z-0a1b2c3d"
+BACKUP = "20260801T120000.000Z-0a1b2c3d"
 
 
 class Both(NamedTuple):

@@ -30,7 +30,7 @@ OTHER = SEGMENT - TAG
 HELPER = Path(__file__).with_name("memory.py")
 
 
-def header(backup: str = "20260801T120000Z-0a1b2c3d", part: str = "dump") -> SealedHeader:
+def header(backup: str = "20260801T120000.000Z-0a1b2c3d", part: str = "dump") -> SealedHeader:
     return SealedHeader(
         backup=backup,
         part=part,

@@ -25,7 +25,7 @@ from lastgood.model.sealed import RecipientKind, SealedHeader, WrappedKey
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROGRAM = DOCS / "decrypt.py"
-ID = "20260801T120000Z-0a1b2c3d"
+ID = "20260801T120000.000Z-0a1b2c3d"
 AT = datetime(2026, 8, 1, 12, tzinfo=UTC)
 FIRST = SEGMENT - 40 - 16
 

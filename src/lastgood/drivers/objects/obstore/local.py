@@ -91,6 +91,8 @@ class LocalObjects:
                 with entered(self._root, names) as handle:
                     found = list(_walk(handle, names))
             except (FileNotFoundError, NotADirectoryError):
+                if self._root.exists() and not self._root.is_dir():
+                    raise  # that is no empty store
                 return []
         return sorted(found)
 

@@ -34,6 +34,7 @@ class Proxy:
 
     Attributes:
         requests: the first lines of all requests.
+        heads: all that stands before their bodies.
     """
 
     def __init__(self, endpoint: str, fault: Callable[[str], str | None]) -> None:
@@ -44,6 +45,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._threads: list[threading.Thread] = []
         self.requests: list[str] = []
+        self.heads: list[str] = []
 
     @property
     def endpoint(self) -> str:
@@ -82,6 +84,7 @@ class Proxy:
                 return
             line = head.partition(b"\r\n")[0].decode(errors="replace")
             self.requests.append(line)
+            self.heads.append(head.decode(errors="replace"))
             fault = self._fault(line)
             if fault == "drop":
                 return

@@ -73,6 +73,21 @@ def test_a_passing_fault_of_an_upload_is_overcome(bucket: Bucket, fault: str, wh
     assert b"".join(bucket.objects().read("a/dump")) == CONTENT
 
 
+def test_a_part_that_hangs_once_is_sent_again(bucket: Bucket) -> None:
+    with Proxy(bucket.endpoint, first(1, "hang", PART)) as proxy:
+        store = bucket.objects(endpoint=proxy.endpoint, timeout=3.0)
+        assert store.put("a/dump", cut(CONTENT, MEBIBYTE)) == len(CONTENT)
+    assert b"".join(bucket.objects().read("a/dump")) == CONTENT
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_an_upload_whose_last_answer_was_lost_is_whole(bucket: Bucket, times: int) -> None:
+    with Proxy(bucket.endpoint, first(times, "lose", COMPLETE)) as proxy:
+        store = bucket.objects(endpoint=proxy.endpoint)
+        assert store.put("a/dump", cut(CONTENT, MEBIBYTE)) == len(CONTENT)
+    assert b"".join(bucket.objects().read("a/dump")) == CONTENT
+
+
 @pytest.mark.parametrize("fault", ["503", "drop", "hang"])
 @pytest.mark.parametrize("where", [BEGIN, PART, COMPLETE])
 def test_a_lasting_fault_of_an_upload_leaves_no_object(
@@ -162,6 +177,20 @@ def test_a_store_that_denies_it_is_said(bucket: Bucket, act: str) -> None:
         error = failure(getattr(store, act), *GIVEN[act])
     assert error.code == "store-denied"
     assert not error.retryable
+
+
+def test_credentials_come_from_the_environment(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAFROMENVIRONMENT0")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secretFromTheEnvironment0000000000000000")
+    with Proxy(bucket.endpoint, always("403")) as proxy:
+        store = bucket.objects(
+            endpoint=proxy.endpoint, access_key_id=None, secret_access_key=None, **IMPATIENT
+        )
+        error = failure(store.list, "")
+        assert "Credential=AKIAFROMENVIRONMENT0/" in proxy.heads[0]
+    assert "AKIAFROM" not in str(error)
 
 
 def kill_in_mid_upload(options: dict[str, object]) -> None:

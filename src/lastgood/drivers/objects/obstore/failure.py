@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from obstore.exceptions import PermissionDeniedError, PreconditionError, UnauthenticatedError
 
-from lastgood.errors import RemoteError
+from lastgood.errors import RefusedError, RemoteError
 from lastgood.process.masking import Masker, harmless
 
 if TYPE_CHECKING:
@@ -75,6 +75,16 @@ def told(error: Exception, what: str, where: str, secrets: Iterable[str]) -> Rem
         mend=meaning.mend,
         code=meaning.code,
         retryable=meaning.retryable,
+    )
+
+
+def not_made(error: Exception, where: str, secrets: Iterable[str]) -> RefusedError:
+    """The store cannot be asked anything, as it is configured."""
+    return RefusedError(
+        f"the store {where} cannot be used as it is configured",
+        cause=_masked(str(error), secrets),
+        mend="correct the store's options, or the variables that hold its credentials",
+        code="store-options",
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from lastgood.config.options import ConfigPath, DriverOptions, Interval, Secret, Url, mistake
 
 SCHEMES = ("file", "s3", "gs", "az")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}", re.ASCII)
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]*", re.ASCII)
 _MEND = "write file:///folder, s3://bucket/folder, gs://bucket/folder or az://container/folder"
 
@@ -31,6 +32,8 @@ def _place(text: str) -> str:
         raise mistake("the address names no bucket, or a file's address names a host", _MEND)
     if parts.scheme == "file":
         _local(parts.path)
+    elif not _BUCKET.fullmatch(parts.netloc):
+        raise mistake("a bucket cannot be called so", "write the name of a bucket that exists")
     elif not all(_FOLDER.fullmatch(part) for part in parts.path.strip("/").split("/") if part):
         raise mistake("a folder in the store has an unusual name", "use letters, digits, `-` `_`")
     return text.rstrip("/")
@@ -38,7 +41,7 @@ def _place(text: str) -> str:
 
 def _local(path: str) -> None:
     names = unquote(path).split("/")
-    if ".." in names or "\0" in path or not any(names):
+    if ".." in names or "\0" in unquote(path) or not any(names):
         raise mistake("the folder must be a whole path", "write file:///srv/backups")
 
 
@@ -123,4 +126,6 @@ class ObstoreOptions(DriverOptions):
             )
         if self.scheme == "file" and self.endpoint:
             raise mistake("a folder has no `endpoint`", "take it out")
+        if self.endpoint and urlsplit(self.endpoint).username is not None:
+            raise mistake("`endpoint` has credentials in it", "write them as options of their own")
         return self

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 
-from lastgood.drivers.objects.obstore.failure import is_bucket_missing, told
+from lastgood.drivers.objects.obstore.failure import is_bucket_missing, not_made, told
 from lastgood.drivers.objects.obstore.keys import is_key, name_of
 from lastgood.drivers.objects.obstore.local import no_object
 from lastgood.drivers.objects.obstore.opening import opened
@@ -32,30 +32,51 @@ LOOKS = 3
 
 
 class RemoteObjects:
-    """One folder of a bucket."""
+    """One folder of a bucket.
+
+    Raises:
+        RefusedError: it cannot be used as it is configured (`store-options`).
+    """
 
     def __init__(self, options: ObstoreOptions) -> None:
         self._options = options
         self._part = options.part * MEBIBYTE
-        self._store = opened(options)
+        try:
+            self._store = opened(options)
+        except (BaseError, ValueError, OSError) as error:
+            raise not_made(error, options.url, options.secrets) from None
 
     def put(self, key: str, chunks: Iterable[bytes]) -> int:
         """Store a stream; see the port."""
         name = name_of(key)
         source = Source(chunks)
-        with self._told("storing an object", source):
-            obstore.put(
-                self._store,
-                name,
-                iter(source),
-                use_multipart=True,
-                chunk_size=self._part,
-                max_concurrency=PARALLEL,
-            )
-            stored = obstore.head(self._store, name)["size"]
-        if stored != source.size:
-            raise self._short(key, stored, source.size)
+        try:
+            with self._told("storing an object", source):
+                self._upload(name, source)
+        except RemoteError:
+            # When the last answer is lost, all of it may be there: nobody else uses this key.
+            if not source.ended or self._size(name) != source.size:
+                raise
+        else:
+            stored = self._size(name)
+            if stored != source.size:
+                raise self._short(key, stored, source.size)
         return source.size
+
+    def _upload(self, name: str, source: Source) -> None:
+        obstore.put(
+            self._store,
+            name,
+            iter(source),
+            use_multipart=True,
+            chunk_size=self._part,
+            max_concurrency=PARALLEL,
+        )
+
+    def _size(self, name: str) -> int | None:
+        with suppress(FileNotFoundError), self._told("looking at an object"):
+            return obstore.head(self._store, name)["size"]
+        return None
 
     def put_new(self, key: str, content: bytes) -> bool:
         """Store a small object if there is none; see the port."""
@@ -168,10 +189,10 @@ class RemoteObjects:
                 raise
             raise told(error, what, self.describe(), self._options.secrets) from None
 
-    def _short(self, key: str, stored: int, given: int) -> RemoteError:
+    def _short(self, key: str, stored: int | None, given: int) -> RemoteError:
         return RemoteError(
             f"{key} in {self.describe()} is not what was stored",
-            cause=f"{given} bytes were given, {stored} are there",
+            cause=f"{given} bytes were given, {stored or 0} are there",
             mend="do it again; see that nobody else writes there",
             code="store-failed",
             retryable=True,

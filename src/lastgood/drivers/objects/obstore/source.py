@@ -14,12 +14,14 @@ class Source:
     Attributes:
         size: how many bytes were taken.
         failure: what the stream itself raised.
+        ended: whether all of it was taken.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = chunks
         self.size = 0
         self.failure: BaseException | None = None
+        self.ended = False
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -30,3 +32,4 @@ class Source:
         except BaseException as failure:
             self.failure = failure
             raise
+        self.ended = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
     from datetime import datetime
 
 
@@ -53,10 +53,10 @@ class ObjectStore(Protocol):
             RefusedError: there is none (`no-object`).
         """
 
-    def read(self, key: str) -> Iterator[bytes]:
+    def read(self, key: str) -> Generator[bytes, None, None]:
         """An object of any size, in chunks; errors as `get`, also on the way.
 
-        An object that is replaced meanwhile is an error, never a mixture.
+        One that is replaced meanwhile is an error, never a mixture. Who stops early closes it.
         """
 
     def list(self, folder: str) -> list[Stored]:

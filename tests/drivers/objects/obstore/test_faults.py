@@ -143,12 +143,22 @@ def test_a_manifest_whose_answer_was_lost_is_ours(bucket: Bucket) -> None:
 
 
 def test_an_object_that_is_replaced_while_it_is_read_is_no_mixture(bucket: Bucket) -> None:
-    store = bucket.objects()
-    store.put("a/dump", cut(CONTENT, MEBIBYTE))
+    store, content = bucket.objects(), pattern(30 * MEBIBYTE)
+    store.put("a/dump", cut(content, MEBIBYTE))
     pieces = store.read("a/dump")
-    next(pieces)
-    store.replace("a/dump", CONTENT[::-1])
-    assert failure(next, pieces).code == "object-changed"
+    came = [next(pieces)]
+    store.replace("a/dump", content[::-1])
+    assert failure(lambda: came.extend(pieces)).code == "object-changed"
+    assert content.startswith(b"".join(came))
+
+
+def test_who_stops_reading_stops_fetching(bucket: Bucket) -> None:
+    bucket.objects().put("a/dump", cut(pattern(60 * MEBIBYTE), MEBIBYTE))
+    with Proxy(bucket.endpoint, lambda _: None) as proxy:
+        pieces = bucket.objects(endpoint=proxy.endpoint).read("a/dump")
+        next(pieces)
+        pieces.close()
+        assert len([line for line in proxy.requests if line.startswith("GET ")]) <= 2
 
 
 @pytest.mark.parametrize("act", ["put", "put_new", "replace", "get", "list", "delete"])

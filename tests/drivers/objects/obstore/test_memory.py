@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.drivers.objects.obstore.conftest import Bucket
 
 HELPER = Path(__file__).with_name("memory.py")
-SMALL, LARGE = 100, 400
+SMALL, LARGE = 80, 240
 MOST_MORE = 40 * 1024
 
 

@@ -22,7 +22,7 @@ from lastgood.errors import RefusedError, RemoteError
 from lastgood.ports.objects import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
 PRIVATE = 0o600
@@ -66,7 +66,7 @@ class LocalObjects:
         """A small object, whole."""
         return b"".join(self.read(key))
 
-    def read(self, key: str) -> Iterator[bytes]:
+    def read(self, key: str) -> Generator[bytes, None, None]:
         """An object in chunks; see the port."""
         *folders, name = parts(key)
         with self._told("read"):

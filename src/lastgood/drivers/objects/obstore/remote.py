@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 
+from lastgood.drivers.objects.obstore.ahead import one_ahead
 from lastgood.drivers.objects.obstore.failure import is_bucket_missing, not_made, told
 from lastgood.drivers.objects.obstore.keys import is_key, name_of
 from lastgood.drivers.objects.obstore.local import no_object
@@ -17,7 +19,7 @@ from lastgood.errors import RemoteError
 from lastgood.ports.objects import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from lastgood.drivers.objects.obstore.options import ObstoreOptions
 
@@ -116,7 +118,7 @@ class RemoteObjects:
             raise no_object(key, self.describe())
         return found
 
-    def read(self, key: str) -> Iterator[bytes]:
+    def read(self, key: str) -> Generator[bytes, None, None]:
         """An object in chunks; see the port."""
         name = name_of(key)
         with self._reading(key):
@@ -125,13 +127,16 @@ class RemoteObjects:
             except FileNotFoundError:  # an answer to this question cannot say what is missing
                 obstore.get(self._store, name)
                 raise
-        for begin in range(0, about["size"], PIECE):
-            options: Any = {"range": (begin, min(begin + PIECE, about["size"]))}
-            if about["e_tag"]:
-                options["if_match"] = about["e_tag"]
-            with self._reading(key):
-                piece = bytes(obstore.get(self._store, name, options=options).bytes())
-            yield piece
+        size, version = about["size"], about["e_tag"]
+        yield from one_ahead(
+            partial(self._piece, key, (begin, min(begin + PIECE, size)), version)
+            for begin in range(0, size, PIECE)
+        )
+
+    def _piece(self, key: str, span: tuple[int, int], version: str | None) -> bytes:
+        options: Any = {"range": span} | ({"if_match": version} if version else {})
+        with self._reading(key):
+            return bytes(obstore.get(self._store, key, options=options).bytes())
 
     def list(self, folder: str) -> list[Stored]:
         """The objects below a folder; see the port."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import resource
 import secrets
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lastgood.backup.sealing import new_key, seal, unseal
@@ -23,6 +23,12 @@ def plain(mebibytes: int) -> Iterator[bytes]:
         yield secrets.token_bytes(MEBIBYTE)
 
 
+def peak() -> str:
+    """From /proc: what getrusage says begins with the size of the process that started this."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
 def main() -> None:
     header = SealedHeader(
         backup="b",
@@ -38,7 +44,7 @@ def main() -> None:
     got = sum(len(chunk) for chunk in opened)
     if got != wanted * MEBIBYTE:
         sys.exit("the stream did not come back")
-    sys.stdout.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+    sys.stdout.write(peak())
 
 
 if __name__ == "__main__":

@@ -276,6 +276,7 @@ def test_the_header_comes_first(stream: bytes) -> None:
     assert read_header(io.BytesIO(stream))[0] == header()
 
 
+@pytest.mark.linux
 def test_memory_does_not_grow_with_the_stream() -> None:
     peak = {}
     for mebibytes in (30, 300):

@@ -12,6 +12,7 @@ from tests.drivers.objects.obstore.conftest import KEY, SECRET
 if TYPE_CHECKING:
     from tests.drivers.objects.obstore.conftest import Bucket
 
+pytestmark = pytest.mark.linux
 HELPER = Path(__file__).with_name("memory.py")
 SMALL, LARGE = 80, 240
 MOST_MORE = 40 * 1024

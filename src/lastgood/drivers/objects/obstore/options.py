@@ -86,7 +86,7 @@ class ObstoreOptions(DriverOptions):
         ge=5,
         le=256,
         description="MiB of one part of an upload; a store takes 10,000 parts, and memory holds "
-        "about four",
+        "about two",
     )
 
     @property

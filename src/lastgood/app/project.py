@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lastgood.app.registry import registry
 from lastgood.config import find, load_chosen
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from lastgood.app.wiring import Drivers
     from lastgood.config import Environment, Settings
+    from lastgood.config.backup import BackupSettings
     from lastgood.process.masking import Masker
     from lastgood.store.state import State
 
@@ -105,6 +106,11 @@ class Project:
             if paths:
                 return tuple(paths)
         return ()
+
+    def backups(self, database: str) -> BackupSettings | None:
+        """What is said of a database's backups; None where its driver makes none."""
+        found = getattr(self.environment.databases[database].options, "backup", None)
+        return cast("BackupSettings | None", found)
 
     @cached_property
     def masker(self) -> Masker:

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lastgood.config import Environment, Settings
+    from lastgood.config.backup import Store
     from lastgood.config.options import DriverOptions
     from lastgood.ports.check import Check
+    from lastgood.ports.database import Database
     from lastgood.ports.deploy import Deployer
+    from lastgood.ports.objects import ObjectStore
     from lastgood.ports.repository import Repository
     from lastgood.ports.signal import SignalSource
     from lastgood.ports.spec import Family
@@ -86,6 +89,23 @@ def wire(settings: Settings, name: str, state: Path, masker: Masker) -> Drivers:
         made = maker.make("signal", described_signal.driver, described_signal.options, signal)
         drivers.signals[signal] = VeiledSignal(cast("SignalSource", made), masker)
     return drivers
+
+
+def wire_database(
+    settings: Settings, name: str, database: str, state: Path, masker: Masker
+) -> Database:
+    """Make the driver of one database; nothing is connected yet."""
+    described = settings.environment(name).databases[database]
+    maker = _Maker(settings, name, state, masker)
+    return cast("Database", maker.make("database", described.driver, described.options, database))
+
+
+def wire_store(
+    settings: Settings, name: str, store: Store, database: str, state: Path, masker: Masker
+) -> ObjectStore:
+    """Make the driver of the store that keeps a database's backups; nothing is connected yet."""
+    maker = _Maker(settings, name, state, masker)
+    return cast("ObjectStore", maker.make("objects", store.driver, store.options, database))
 
 
 def _wire_checks(environment: Environment, maker: _Maker, drivers: Drivers, masker: Masker) -> None:

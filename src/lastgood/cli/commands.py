@@ -32,13 +32,16 @@ COMMANDS: dict[str, Entry] = {
     "gate": Entry("lastgood.cli.gate", "Say whether a commit may be deployed."),
     "hold": Entry("lastgood.cli.hold", "Set, release and show holds."),
     "incident": Entry("lastgood.cli.incident", "Open, show, list, note and resolve incidents."),
+    "backup": Entry(
+        "lastgood.cli.backup", "Make, prove, list, keep and drop backups of a database."
+    ),
     "report": Entry("lastgood.cli.report", "Write the report of a run."),
     "worker": Entry("lastgood.cli.worker", "Keep watches and runs going, across reboots."),
     "version": Entry("lastgood.cli.version", "Show the version."),
 }
 
 PLANNED: dict[str, str] = {
-    "backup": "backups of databases",
+    "backup import": "dumps that a team made itself",
     "db": "rolling back databases",
     "drill": "drills",
     "ready": "the readiness that drills measure",

@@ -98,6 +98,9 @@ class Database(Protocol):
             RemoteError: the server does not answer, or fails.
         """
 
+    def proof_server(self) -> str:
+        """The server on which side databases are made, without credentials."""
+
     def restore(self, side: str, chunks: Iterable[bytes]) -> None:
         """Make a side database that only our role may enter, and load a dump into it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -45,6 +46,13 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+    def copy(self) -> bytes:
+        """The whole database at one moment, as the bytes of its file."""
+        try:
+            return sqlite.copy_of(self.path)
+        except sqlite3.Error as error:
+            raise faults.database_fault(error, self.path) from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

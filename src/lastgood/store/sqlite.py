@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -45,6 +45,16 @@ def engine_of(path: Path) -> Engine:
     engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=QueuePool)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def copy_of(path: Path) -> bytes:
+    """A consistent copy of a database that others may be writing."""
+    with (
+        closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(":memory:")) as copy,
+    ):
+        source.backup(copy)
+        return copy.serialize()
 
 
 def _begin(connection: Connection) -> None:

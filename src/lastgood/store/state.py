@@ -95,6 +95,14 @@ class State:
             found = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one())
         return None if found == "ok" else " ".join(found.split())
 
+    def copy(self) -> bytes:
+        """All of it at one moment, as the bytes of a SQLite file: it travels with backups.
+
+        Raises:
+            StateError: it cannot be read.
+        """
+        return self._database.copy()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make several writes one: all are kept, or none when an exception leaves the block.

@@ -86,6 +86,11 @@ class PostgresDatabase:
         """See `Database.snapshot`."""
         return hold(self._live, self._programs, self._private, self._masker, longest_s)
 
+    def proof_server(self) -> str:
+        """See `Database.proof_server`."""
+        with self._admin.connected() as connection:
+            return server_of(connection)
+
     def restore(self, side: str, chunks: Iterable[bytes]) -> None:
         """See `Database.restore`."""
         template, leave_out, owner, programs = self._prepared()

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from lastgood.config.backup import BackupSettings
 from lastgood.config.base import Strict
 from lastgood.config.options import (
     Argv,
@@ -55,23 +56,6 @@ class Migrations(Strict):
 
     tool: str = Field("alembic", description="The tool, e.g. `alembic`.")
     path: ConfigPath = Field(description="The folder with the migrations.")
-
-
-class Backup(Strict):
-    """When backups are made, where they lie, who can open them."""
-
-    every: Interval = Field(21_600.0, description="Time from one backup to the next.")
-    keep: Duration = Field(604_800.0, description="How long a scheduled backup is kept.")
-    store: str | None = Field(
-        None,
-        description="Where backups lie: `file:///path`, `s3://bucket/prefix`, `gs://`, `az://`.",
-    )
-    recipients: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        (), description="Who can open a backup, at least two: `file:PATH`, `age:age1...`."
-    )
-    snapshot_limit: Interval = Field(
-        7_200.0, description="How long a dump may keep the server from tidying up."
-    )
 
 
 class Query(Strict):
@@ -127,7 +111,9 @@ class PostgresOptions(DriverOptions):
     quarantine: Duration = Field(
         604_800.0, description="How long a replaced database is kept, closed, for undo."
     )
-    backup: Backup = Field(default_factory=Backup, description="When and where backups are made.")
+    backup: BackupSettings = Field(
+        default_factory=BackupSettings, description="When and where backups are made."
+    )
     verify: tuple[Query, ...] = Field((), description="Queries that a restored copy must satisfy.")
     verify_timeout: Interval = Field(60.0, description="A query that takes longer has failed.")
     before_open: tuple[Hook, ...] = Field(

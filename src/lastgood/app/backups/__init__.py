@@ -1,0 +1,1 @@
+"""Backups: made, proven by a restore, listed, kept and dropped."""

@@ -1,0 +1,163 @@
+"""Making a backup: one snapshot, sealed on its way to the store, named by a manifest at its end.
+
+It blocks, and runs in a worker thread: from the dump program to the object store it is one stream.
+Killed anywhere it leaves no manifest, so nothing of it is ever taken for a backup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lastgood.app.project import now, operator
+from lastgood.backup.layout import DUMP, ROLES, SETTINGS, STATE, new_id
+from lastgood.backup.recipients import find_recipients, wrap
+from lastgood.backup.sealing import new_key, seal
+from lastgood.model.backup import Backup, BackupKind, Part
+from lastgood.model.sealed import SealedHeader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
+
+    from lastgood.app.backups.place import Place
+    from lastgood.app.project import Project
+    from lastgood.ports.database import DatabaseFacts, Snapshot
+
+    Tell = Callable[[str], None]
+
+TOLD_EVERY = 64 << 20
+"""Bytes between two words of progress."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What is to be backed up, and why.
+
+    Attributes:
+        before: for `before-deploy`, the commit that is about to be deployed.
+    """
+
+    kind: BackupKind
+    before: str | None = None
+
+
+def create_backup(project: Project, place: Place, order: Order, tell: Tell) -> Backup:
+    """Make a backup; it is whole when this returns, and proven only by a restore.
+
+    Raises:
+        RefusedError: fewer than two recipients, an unreadable table, no fitting dump program.
+        ChildError: the dump program failed.
+        RemoteError: the database or the object store failed.
+    """
+    began = time.monotonic()
+    recipients = find_recipients(place.settings.recipients, project.settings.folder)
+    facts = place.database.facts()
+    begun_at = now()
+    backup_id = new_id(begun_at)
+    key = new_key()
+    keys = wrap(key, recipients, backup_id)  # before anything is read: it may be refused
+    making = _Making(place, backup_id, key, facts, begun_at, tell)
+    with place.database.snapshot(place.settings.snapshot_limit) as snapshot:
+        dump = making.part(DUMP, snapshot.dump())
+        fingerprint = snapshot.fingerprint()
+        parts = (dump, *making.beside(project, snapshot))
+        at = snapshot.at
+    backup = Backup(
+        id=backup_id,
+        environment=project.name,
+        database=place.name,
+        kind=order.kind,
+        created_at=at,
+        seconds=time.monotonic() - began,
+        server_version=facts.version,
+        client_version=facts.client_version,
+        parts=parts,
+        keys=keys,
+        fingerprint=fingerprint,
+        releases=_live(project),
+        before=order.before,
+        by=operator(),
+    )
+    place.kept.commit(backup)
+    return backup
+
+
+class _Making:
+    """Seals and stores the parts of one backup under one key."""
+
+    def __init__(
+        self,
+        place: Place,
+        backup: str,
+        key: bytes,
+        facts: DatabaseFacts,
+        at: datetime,
+        tell: Tell,
+    ) -> None:
+        self._place = place
+        self._backup = backup
+        self._key = key
+        self._facts = facts
+        self._at = at
+        self._tell = tell
+
+    def part(self, name: str, chunks: Iterable[bytes]) -> Part:
+        """Store one part; what is stored is counted and hashed on its way."""
+        header = SealedHeader(
+            backup=self._backup,
+            part=name,
+            made_at=self._at,
+            server_version=self._facts.version,
+            client_version=self._facts.client_version,
+            compression="none",
+            key_id=self._backup,
+        )
+        passing = _Passing(seal(chunks, self._key, header), lambda done: self._said(name, done))
+        key = self._place.kept.key(self._backup, name)
+        self._place.store.put(key, passing)
+        return Part(name=name, key=key, bytes=passing.bytes, sha256=passing.digest.hexdigest())
+
+    def beside(self, project: Project, snapshot: Snapshot) -> Iterator[Part]:
+        """What a dump leaves out: roles, settings, and lastgood's own state with its holds."""
+        beside = {
+            ROLES: snapshot.roles(),
+            SETTINGS: snapshot.settings(),
+            STATE: project.state.copy(),
+        }
+        for name, content in beside.items():
+            if content:
+                yield self.part(name, [content])
+
+    def _said(self, name: str, done: int) -> None:
+        self._tell(f"{name}: {done >> 20} MiB stored")
+
+
+class _Passing:
+    """A stream that is counted and hashed while it passes."""
+
+    def __init__(self, chunks: Iterable[bytes], tell: Callable[[int], None]) -> None:
+        self._chunks = chunks
+        self._tell = tell
+        self.bytes = 0
+        self.digest = hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            before = self.bytes
+            self.bytes += len(chunk)
+            self.digest.update(chunk)
+            if self.bytes // TOLD_EVERY > before // TOLD_EVERY:
+                self._tell(self.bytes)
+            yield chunk
+
+
+def _live(project: Project) -> dict[str, str]:
+    """What is live of each service, by the ledger."""
+    live = {
+        service: project.state.ledger.live(project.name, service)
+        for service in project.environment.services
+    }
+    return {service: deployment.commit for service, deployment in live.items() if deployment}

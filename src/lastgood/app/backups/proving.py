@@ -1,0 +1,91 @@
+"""Proof by restore: into a side database, compared table by table with what was dumped."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from lastgood.app.project import now
+from lastgood.backup.comparing import differences
+from lastgood.backup.layout import DUMP
+from lastgood.backup.recipients import unwrap
+from lastgood.backup.sealing import unseal
+from lastgood.errors import LastgoodError, RefusedError
+from lastgood.model.backup import Backup, BackupProof
+from lastgood.model.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lastgood.app.backups.place import Place
+    from lastgood.backup.identity import Identity
+
+
+def prove_backup(place: Place, backup: Backup, identity: Identity) -> BackupProof:
+    """Restore a backup and compare; the proof is kept beside it, whatever it says.
+
+    What speaks against the backup is in the proof. What only kept us from looking (the server does
+    not answer, no right to make a database) is raised, and nothing is said of the backup.
+
+    Raises:
+        RefusedError: the key is another's (`not-a-recipient`), or no side database can be made.
+        RemoteError: the database or the object store did not answer.
+    """
+    began = time.monotonic()
+    key = unwrap(backup.keys, identity, backup.id)
+    problems = _problems(place, backup, key)
+    proof = BackupProof(
+        backup=backup.id,
+        at=now(),
+        restorable=not problems,
+        seconds=time.monotonic() - began,
+        server=place.database.proof_server(),
+        recipient=", ".join(sorted(identity.recipients)),
+        problems=problems,
+    )
+    place.kept.prove(proof)
+    return proof
+
+
+def dump_of(place: Place, backup: Backup, key: bytes) -> Iterator[bytes]:
+    """The plain dump of a backup.
+
+    Raises:
+        RefusedError: it is damaged, or another backup's (`damaged`); also on the way.
+    """
+    part = next((part for part in backup.parts if part.name == DUMP), None)
+    if part is None:
+        raise RefusedError(
+            f"{backup.id} has no dump",
+            cause="its manifest names none",
+            mend="take another backup: lastgood backup list",
+            code="damaged",
+        )
+    header, chunks = unseal(place.store.read(part.key), key)
+    if (header.backup, header.part) != (backup.id, part.name):
+        raise RefusedError(
+            f"what is stored as {backup.id} is another backup's",
+            cause=f"it says of itself that it is {header.part} of {header.backup}",
+            mend="take another backup: lastgood backup list",
+            code="damaged",
+        )
+    yield from chunks
+
+
+SPEAKS_AGAINST = frozenset({"damaged", "not-sealed", "no-object", "restore-failed"})
+"""Codes of errors that are the backup's own fault."""
+
+
+def _problems(place: Place, backup: Backup, key: bytes) -> tuple[Problem, ...]:
+    side = backup.id
+    try:
+        place.database.restore(side, dump_of(place, backup, key))
+    except LastgoodError as error:
+        if error.code not in SPEAKS_AGAINST:
+            raise
+        return (Problem(code=error.code, what=str(error), mend=error.mend),)
+    try:
+        found = place.database.fingerprint(side)
+        return (*differences(backup.fingerprint, found), *place.database.verify(side))
+    finally:
+        place.database.drop(side)

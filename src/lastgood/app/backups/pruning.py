@@ -1,0 +1,108 @@
+"""Dropping backups: what retention decides, with all that it must know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lastgood.app.project import now, operator
+from lastgood.backup.retention import Facts, Rules, Target, decide
+from lastgood.model.release import Standing
+from lastgood.model.watch import WatchKind
+
+if TYPE_CHECKING:
+    from lastgood.app.backups.place import Place
+    from lastgood.app.project import Project
+    from lastgood.backup.manifest import Leftover
+    from lastgood.backup.retention import Decision
+    from lastgood.model.problem import Problem
+
+FAILED, CREATED = "backup.failed", "backup.created"
+NEWEST_EVENTS = 500
+
+
+class Pruned(NamedTuple):
+    """What was decided, and done unless it was a rehearsal.
+
+    Attributes:
+        decisions: for each backup, the newest first.
+        leftovers: what backups that were never finished left behind.
+        problems: what in the store is damaged or not ours; nothing is done to it.
+    """
+
+    decisions: list[Decision]
+    leftovers: list[Leftover]
+    problems: tuple[Problem, ...]
+
+
+def prune_backups(project: Project, place: Place, *, dry_run: bool) -> Pruned:
+    """Drop what retention lets go, and what was left behind."""
+    at = now()
+    read = place.kept.all()
+    decisions = decide(read.backups, at, rules(place), facts(project, place))
+    leftovers = place.kept.leftovers(at)
+    if not dry_run:
+        for decision in decisions:
+            if not decision.keep:
+                backup = decision.backup.backup.id
+                place.kept.remove(backup)
+                project.state.events.append(
+                    "backup.dropped", operator(), f"{backup} of {place.name}: {decision.reason}",
+                    at=now(), environment=project.name,
+                )  # fmt: skip
+        place.kept.sweep(leftovers)
+    return Pruned(decisions, leftovers, read.problems)
+
+
+def rules(place: Place) -> Rules:
+    """How long backups are kept, as the configuration says it."""
+    settings = place.settings
+    return Rules(
+        keep_s=settings.keep,
+        manual_s=settings.keep_manual,
+        daily=settings.daily,
+        weekly=settings.weekly,
+    )
+
+
+def facts(project: Project, place: Place) -> Facts:
+    """What retention must know of releases, holds, incidents and failures."""
+    return Facts(
+        targets=tuple(_targets(project)), frozen=_frozen(project), failing=_failing(project, place)
+    )
+
+
+def _targets(project: Project) -> list[Target]:
+    """Every known good release with the times at which it was put live."""
+    good = {
+        (release.service, release.commit)
+        for release in project.state.ledger.releases(project.name)
+        if release.standing is Standing.KNOWN_GOOD
+    }
+    return [
+        Target(service=one.service, commit=one.commit, deployed_at=one.at)
+        for one in project.state.ledger.deployments(project.name, limit=1000)
+        if (one.service, one.commit) in good
+    ]
+
+
+def _frozen(project: Project) -> str:
+    """Why nothing may go now: what is old today may be wanted tonight."""
+    state = project.state
+    incident = state.incidents.current(project.name)
+    if incident is not None:
+        return f"{incident.id} is open"
+    held = state.holds.standing(project.name)
+    if held:
+        return f"{held[0].service} {held[0].commit[:12]} is held"
+    soaks = [one for one in state.watches.pending(project.name) if one.kind is WatchKind.SOAK]
+    return f"{soaks[0].service} {soaks[0].subject[:12]} soaks" if soaks else ""
+
+
+def _failing(project: Project, place: Place) -> str:
+    """Why the newest try made no backup; empty when it did."""
+    tries = [
+        event
+        for event in project.state.events.tail(NEWEST_EVENTS, project.name)
+        if event.kind in {FAILED, CREATED} and f"of {place.name}:" in event.text
+    ]
+    return tries[-1].text if tries and tries[-1].kind == FAILED else ""

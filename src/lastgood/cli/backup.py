@@ -1,0 +1,262 @@
+"""`lastgood backup`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from lastgood.cli.session import DryRunOption, Session, command
+from lastgood.errors import ExitCode
+
+if TYPE_CHECKING:
+    from lastgood.model.backup import StoredBackup
+
+app = typer.Typer(
+    no_args_is_help=True, help="Make, prove, list, keep and drop backups of a database."
+)
+
+DatabaseOption = Annotated[
+    str | None, typer.Option("--database", help="Which one; needed when there are several.")
+]
+BackupArgument = Annotated[str | None, typer.Argument(help="Its id; else the newest.")]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option("--key", help="A key file or age identity; else a recipient's that is here."),
+]
+
+
+@command(app, "create")
+def create(
+    session: Session,
+    database: DatabaseOption = None,
+    before_deploy: Annotated[
+        str | None, typer.Option("--before-deploy", help="The commit that is about to be deployed.")
+    ] = None,
+    *,
+    if_due: Annotated[
+        bool, typer.Option("--if-due", help="Only when the newest one is old enough: for cron.")
+    ] = False,
+    dry_run: DryRunOption = False,
+) -> ExitCode:
+    """Dump, seal and store a database, and prove it by a restore."""
+    from lastgood.app.backups.ordering import order_backup, would_order  # noqa: PLC0415 - when it runs
+    from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
+
+    if dry_run:
+        act, document = would_order(session.project, database, if_due=if_due)
+        session.would(act, document)
+        return ExitCode.GOOD
+    made = order_backup(session.project, database, before_deploy, if_due=if_due, tell=session.tell)
+    stored = made.stored
+    if stored is None:
+        until = f"{made.next_at:%Y-%m-%d %H:%M:%S} UTC"
+        session.say({"due": False, "next_at": until}, lambda: f"not due before {until}")
+        return ExitCode.GOOD
+    session.say(backup_document(stored, made.store), lambda: summary(stored, made.store))
+    if made.unproven is not None:
+        raise made.unproven
+    return ExitCode.GOOD if stored.restorable else ExitCode.FAILED
+
+
+@command(app, "verify")
+def verify(
+    session: Session,
+    backup: BackupArgument = None,
+    database: DatabaseOption = None,
+    key: KeyOption = None,
+    *,
+    dry_run: DryRunOption = False,
+) -> ExitCode:
+    """Restore a backup into a side database and compare what came out."""
+    from lastgood.app.backups.ordering import named, order_proof  # noqa: PLC0415 - when it runs
+    from lastgood.app.backups.place import place_of  # noqa: PLC0415 - likewise
+    from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
+
+    place = place_of(session.project, database)
+    found = named(place, backup)
+    if dry_run:
+        session.would(f"restore {found.backup.id} beside {place.name}", {"id": found.backup.id})
+        return ExitCode.GOOD
+    proven = order_proof(session.project, place, found, key)
+    store = place.store.describe()
+    session.say(backup_document(proven, store), lambda: summary(proven, store))
+    return ExitCode.GOOD if proven.restorable else ExitCode.FAILED
+
+
+@command(app, "show")
+def show(session: Session, backup: BackupArgument = None, database: DatabaseOption = None) -> None:
+    """Show a backup: what is in it, for whom, and what its proof said."""
+    from lastgood.app.backups.ordering import named  # noqa: PLC0415 - only when it runs
+    from lastgood.app.backups.place import place_of  # noqa: PLC0415 - likewise
+    from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
+
+    place = place_of(session.project, database)
+    found, store = named(place, backup), place.store.describe()
+    session.say(backup_document(found, store), lambda: summary(found, store))
+
+
+@command(app, "list")
+def list_(session: Session, database: DatabaseOption = None) -> None:
+    """List the backups of a database, oldest first."""
+    from lastgood.app.backups.place import place_of  # noqa: PLC0415 - only when it runs
+    from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
+
+    place = place_of(session.project, database)
+    read, store = place.kept.all(), place.store.describe()
+    backups = read.backups
+
+    def table() -> Table | str:
+        if not backups:
+            return f"{place.name} has no backup yet: lastgood backup create"
+        rows = Table(box=None, pad_edge=False, padding=(0, 1))
+        for column in ("backup", "of (UTC)", "kind", "size", "rows", "proven", "pinned"):
+            rows.add_column(column)
+        for one in backups:
+            backup = one.backup
+            rows.add_row(
+                backup.id, f"{backup.created_at:%Y-%m-%d %H:%M:%S}", backup.kind.value,
+                size(backup.bytes), str(backup.fingerprint.rows), standing(one), Text(one.pinned),
+            )  # fmt: skip
+        return rows
+
+    session.say({"backups": [backup_document(one, store) for one in backups]}, table)
+
+
+@command(app, "prune")
+def prune(
+    session: Session, database: DatabaseOption = None, *, dry_run: DryRunOption = False
+) -> None:
+    """Drop the backups that need not stay; --dry-run explains each."""
+    from lastgood.app.backups.place import place_of  # noqa: PLC0415 - only when it runs
+    from lastgood.app.backups.pruning import prune_backups  # noqa: PLC0415 - likewise
+    from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
+
+    place = place_of(session.project, database)
+    pruned = prune_backups(session.project, place, dry_run=dry_run)
+    document = {
+        "dry_run": dry_run,
+        "backups": [
+            {"id": one.backup.backup.id, "keep": one.keep, "reason": one.reason}
+            for one in pruned.decisions
+        ],
+        "leftovers": [{"id": one.id, "bytes": one.bytes} for one in pruned.leftovers],
+        "problems": plain(pruned.problems),
+    }
+
+    def table() -> Table:
+        rows = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
+        for one in pruned.decisions:
+            word = "stays" if one.keep else "would go" if dry_run else "is gone"
+            rows.add_row(one.backup.backup.id, word, Text(one.reason))
+        for left in pruned.leftovers:
+            rows.add_row(left.id, "would go" if dry_run else "is gone", "never finished")
+        for problem in pruned.problems:
+            rows.add_row("", "stays", Text(problem.what))
+        return rows
+
+    session.say(document, table)
+
+
+@command(app, "pin")
+def pin(
+    session: Session,
+    backup: Annotated[str, typer.Argument(help="Its id.")],
+    database: DatabaseOption = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why it must stay.")] = "",
+    *,
+    remove: Annotated[bool, typer.Option("--remove", help="Let retention decide again.")] = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Keep a backup until it is unpinned."""
+    from lastgood.app.backups.place import place_of  # noqa: PLC0415 - only when it runs
+
+    place = place_of(session.project, database)
+    found = place.kept.read(backup).backup.id
+    act = "unpin" if remove else "pin"
+    if dry_run:
+        session.would(f"{act} {found}", {"id": found, "pinned": not remove})
+        return
+    if remove:
+        place.kept.unpin(found)
+    else:
+        place.kept.pin(found, reason)
+    session.say({"id": found, "pinned": not remove}, lambda: f"{found}: {act}ned")
+
+
+@command(app, "export-key")
+def export_key(
+    session: Session,
+    database: DatabaseOption = None,
+    new: Annotated[
+        Path | None, typer.Option("--new", help="Make a key in this new file, for its owner alone.")
+    ] = None,
+    *,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Make a key file, or show for whom backups are made and whose key is here."""
+    from lastgood.app.backups.keys import keys_here  # noqa: PLC0415 - only when it runs
+    from lastgood.backup.keyfile import make_key_file  # noqa: PLC0415 - likewise
+
+    if new is not None:
+        if dry_run:
+            session.would(f"make a key in {new}", {"file": str(new)})
+            return
+        made = make_key_file(new)
+        session.say(
+            {"file": str(new), "recipient": made.recipient},
+            lambda: (
+                f"{new} is {made.recipient}. Next: add `file:{new}` to `recipients`, and keep "
+                "a copy where the servers are not"
+            ),
+        )
+        return
+    known = keys_here(session.project, database)
+
+    def table() -> Table:
+        rows = Table(box=None, pad_edge=False, padding=(0, 1))
+        for column in ("recipient", "public name", "key is here"):
+            rows.add_column(column)
+        for one in known:
+            rows.add_row(one["written"], one["recipient"], "yes" if one["here"] else "no")
+        return rows
+
+    session.say({"recipients": known}, table)
+
+
+def summary(stored: StoredBackup, store: str) -> Group:
+    """A backup for people."""
+    backup = stored.backup
+    lines = [
+        Text(f"{backup.id} of {backup.database}: {standing(stored)}", "bold"),
+        Text(f"  {size(backup.bytes)} in {store}, {len(backup.keys)} recipients"),
+        Text(
+            f"  {backup.fingerprint.rows} rows in {len(backup.fingerprint.tables)} tables, "
+            f"as of {backup.created_at:%Y-%m-%d %H:%M:%S} UTC, in {backup.seconds:.1f} s"
+        ),
+    ]
+    if stored.proof is not None:
+        lines.append(Text(f"  restored and compared in {stored.proof.seconds:.1f} s"))
+        lines += [Text(f"  {problem.what}", "red") for problem in stored.proof.problems]
+    return Group(*lines)
+
+
+def standing(stored: StoredBackup) -> str:
+    """Whether a restore has shown anything."""
+    if stored.proof is None:
+        return "not proven yet"
+    return "restorable" if stored.restorable else "damaged"
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:  # noqa: PLR2004 - what a unit is
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"

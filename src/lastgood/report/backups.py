@@ -1,0 +1,43 @@
+"""Backups as the contract's documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lastgood.report.documents import plain
+
+if TYPE_CHECKING:
+    from lastgood.model.backup import StoredBackup
+    from lastgood.report.documents import Document
+
+
+def backup_document(stored: StoredBackup, store: str) -> Document:
+    """What `backup create`, `verify` and `show` answer.
+
+    Args:
+        stored: the backup with its proof.
+        store: where it is kept, without credentials.
+    """
+    backup, proof = stored.backup, stored.proof
+    return {
+        "id": backup.id,
+        "database": backup.database,
+        "kind": backup.kind.value,
+        "created_at": plain(backup.created_at),
+        "bytes": backup.bytes,
+        "seconds": round(backup.seconds, 3),
+        "tables": len(backup.fingerprint.tables),
+        "rows": backup.fingerprint.rows,
+        "encrypted": True,
+        "recipients": [key.recipient for key in backup.keys],
+        "verified_at": plain(proof.at) if proof is not None and proof.restorable else None,
+        "restorable": stored.restorable if proof is not None else None,
+        "problems": plain(proof.problems) if proof is not None else [],
+        "proof_seconds": round(proof.seconds, 3) if proof is not None else None,
+        "warm_target": False,
+        "pinned": stored.pinned or None,
+        "before": backup.before,
+        "releases": backup.releases,
+        "server_version": backup.server_version,
+        "store": store,
+    }

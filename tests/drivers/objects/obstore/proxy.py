@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 HEAD_END = b"\r\n\r\n"
 ANSWERS = {
     "503": b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    "409": b"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     "403": b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 }
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -25,7 +26,7 @@ class Proxy:
 
     `fault` is given the request's first line and gives one of these, or nothing:
 
-    - `503`, `403`: answered so, not passed on;
+    - `503`, `403`, `409`: answered so, not passed on;
     - `drop`: the connection ends in the middle of what is sent, nothing arrives;
     - `hang`: everything is taken, nothing is answered;
     - `lose`: it is passed on, and the connection ends before the answer;

@@ -142,6 +142,27 @@ def test_a_manifest_whose_answer_was_lost_is_ours(bucket: Bucket) -> None:
     assert not bucket.objects().put_new("manifest", b"theirs")
 
 
+def test_a_conflict_that_left_nothing_is_tried_again(bucket: Bucket) -> None:
+    """Amazon answers so to the one that was slower, while the other may still fail."""
+    with Proxy(bucket.endpoint, first(1, "409", "^PUT ")) as proxy:
+        assert bucket.objects(endpoint=proxy.endpoint).put_new("manifest", b"mine")
+    assert bucket.objects().get("manifest") == b"mine"
+
+
+def test_a_conflict_that_does_not_end_is_an_error(bucket: Bucket) -> None:
+    with Proxy(bucket.endpoint, always("409", "^PUT ")) as proxy:
+        store = bucket.objects(endpoint=proxy.endpoint, **IMPATIENT)
+        error = failure(store.put_new, "manifest", b"mine")
+    assert isinstance(error, RemoteError)
+    assert error.retryable
+
+
+def test_a_conflict_with_anothers_manifest_is_told(bucket: Bucket) -> None:
+    bucket.objects().put_new("manifest", b"theirs")
+    with Proxy(bucket.endpoint, always("409", "^PUT ")) as proxy:
+        assert not bucket.objects(endpoint=proxy.endpoint).put_new("manifest", b"mine")
+
+
 def test_an_object_that_is_replaced_while_it_is_read_is_no_mixture(bucket: Bucket) -> None:
     store, content = bucket.objects(), pattern(30 * MEBIBYTE)
     store.put("a/dump", cut(content, MEBIBYTE))

@@ -59,6 +59,12 @@ CREATE MATERIALIZED VIEW counted AS SELECT count(*) AS n FROM users;
 CREATE MATERIALIZED VIEW unfilled AS SELECT 1 AS n WITH NO DATA;
 CREATE FUNCTION double(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2';
 CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE FUNCTION fresh(v varchar) RETURNS bool LANGUAGE sql BEGIN ATOMIC
+    SELECT v IN ('new', 'fresh'); END;
+CREATE FUNCTION indented() RETURNS int LANGUAGE plpgsql AS $$
+    BEGIN
+        RETURN (1 + 2) * 3;
+    END $$;
 CREATE PROCEDURE nothing() LANGUAGE sql AS 'SELECT 1';
 CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
 CREATE TRIGGER stamped BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION stamp();
@@ -151,6 +157,10 @@ def test_settings_of_role_and_database_change_nothing(case: Case) -> None:
         "CREATE INDEX more ON users (status)",
         "ALTER TABLE users ENABLE TRIGGER stamped",
         "CREATE OR REPLACE FUNCTION double(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 3'",
+        """CREATE OR REPLACE FUNCTION indented() RETURNS int LANGUAGE plpgsql AS $$
+    BEGIN
+        RETURN 1 + (2 * 3);
+    END $$""",
         "CREATE OR REPLACE VIEW seen AS SELECT id, email FROM users WHERE status IN ('new')",
         "ALTER TABLE users ALTER status SET DEFAULT 'old'",
         "ALTER TABLE empty ADD COLUMN more int",

@@ -103,3 +103,18 @@ def test_an_older_client_is_refused(debian: Server, embedded_case: Case) -> None
         pass
 
     assert error.value.code == "client-too-old"
+
+
+def test_what_a_dump_is_compressed_with(tmp_path: Path, embedded: Server, debian: Server) -> None:
+    for server in (embedded, debian):
+        found = programs_in(server.programs / "bin")
+        assert found is not None
+        assert found.compression == "gzip"
+
+    able = installation(tmp_path / "able", "17.1")
+    (able / "pg_dump").write_text(
+        '#!/bin/sh\necho "pg_dump (PostgreSQL) 17.1: cannot reach $2"\n', "utf-8"
+    )
+    found = programs_in(able)
+    assert found is not None
+    assert found.compression == "zstd"

@@ -11,6 +11,7 @@ from lastgood.errors import ChildError, RefusedError, RemoteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.drivers.database.postgres.conftest import Case, Server
 
@@ -51,6 +52,18 @@ def test_without_createdb_nothing_is_proven(embedded: Server, case_on: Callable[
     assert not facts.createdb
     assert [problem.code for problem in facts.problems] == ["no-createdb"]
     assert case.databases() == {case.name}
+
+
+def test_a_server_for_proofs_that_is_away_is_told(embedded_case: Case, tmp_path: Path) -> None:
+    driver = embedded_case.driver(proof_dsn=f"host={tmp_path} dbname=postgres user=nobody")
+
+    facts = driver.facts()
+
+    assert not facts.createdb
+    assert [problem.code for problem in facts.problems] == ["proof-impossible"]
+    assert str(tmp_path) in facts.problems[0].what
+    with pytest.raises(RemoteError):
+        driver.restore("one", [])
 
 
 def test_an_administrator_makes_them(server: Server, case_on: Callable[..., Case]) -> None:

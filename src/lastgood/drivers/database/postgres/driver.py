@@ -67,7 +67,7 @@ class PostgresDatabase:
                 raise RemoteError("the database is not in its own list", code="database-failed")
             programs = self._programs(connection)
             version, size, encoding, superuser, owner, checksums = row
-            createdb = self._createdb()
+            hindrances = list(self._hindrances())
             return DatabaseFacts(
                 name=connection.info.dbname,
                 server=server_of(connection),
@@ -76,10 +76,10 @@ class PostgresDatabase:
                 bytes=size,
                 encoding=encoding,
                 superuser=superuser,
-                createdb=createdb,
+                createdb=not hindrances,
                 owner=owner,
                 checksums=checksums,
-                problems=tuple(_problems(_major(connection), programs, createdb=createdb)),
+                problems=(*_version_problems(_major(connection), programs), *hindrances),
             )
 
     def snapshot(self, longest_s: float) -> AbstractContextManager[HeldSnapshot]:
@@ -181,12 +181,24 @@ class PostgresDatabase:
             )
         return choose(max(major, at_least), places(self._options.programs))
 
-    def _createdb(self) -> bool:
+    def _hindrances(self) -> Iterator[Problem]:
+        """Why no side database can be made."""
         try:
             with self._admin.connected() as connection, self._told(self._live.name):
-                return may_create(connection)
-        except LastgoodError:
-            return False
+                if may_create(connection):
+                    return
+        except LastgoodError as error:
+            yield Problem(
+                code="proof-impossible",
+                what=f"no backup can be proven: {error.message}: {error.cause}",
+                mend=error.mend,
+            )
+            return
+        yield Problem(
+            code="no-createdb",
+            what="no backup can be proven: our role may not make databases",
+            mend="ALTER ROLE ... CREATEDB, or name `admin_dsn`, or another server by `proof_dsn`",
+        )
 
     def _told(self, name: str) -> AbstractContextManager[None]:
         return told(f"the work on the database {name} failed", self._masker)
@@ -196,17 +208,11 @@ def _major(connection: Connection[Any]) -> int:
     return connection.info.server_version // 10_000
 
 
-def _problems(server: int, programs: Programs, *, createdb: bool) -> Iterator[Problem]:
+def _version_problems(server: int, programs: Programs) -> Iterator[Problem]:
     if programs.major > server:
         yield Problem(
             code="client-newer",
             what=f"pg_dump {programs.version} is newer than the server {server}: what it writes "
             "may not be restorable there",
             mend=f"install the client programs of PostgreSQL {server}; until then a proof shows it",
-        )
-    if not createdb:
-        yield Problem(
-            code="no-createdb",
-            what="no backup can be proven: our role may not make databases",
-            mend="ALTER ROLE ... CREATEDB, or name `admin_dsn`, or another server by `proof_dsn`",
         )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 DEBIAN = Path("/usr/lib/postgresql")
+NOWHERE = "/nowhere/at/all"
 _NEEDED = ("pg_dump", "pg_restore", "pg_dumpall")
 _VERSION = re.compile(r"\(PostgreSQL\) ([0-9]+)(?:\.([0-9]+))?")
 # Debian's pg_dump on PATH is a script that picks a version by rules of its own.
@@ -111,9 +112,8 @@ def _has_zstd(program: str, major: int) -> bool:
     first = 16
     if major < first:
         return False
-    # It says so before it connects; the address leads nowhere.
-    said = _ask(program, "--compress=zstd", "--dbname=host=/nowhere/at/all")
-    return "zstd" not in said.lower()
+    # One that lacks it says so before it tries to connect; the address leads nowhere.
+    return NOWHERE in _ask(program, "--compress=zstd", f"--dbname=host={NOWHERE}")
 
 
 def _ask(*argv: str) -> str:

@@ -293,3 +293,92 @@ def test_publications_and_rights_travel(embedded: Server, case_on: Callable[...,
         driver.restore("two", snapshot.dump())
     side = f"{case.name}__lg_two"
     assert case.rows_of_side(side, "SELECT pubname FROM pg_publication") == []
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_schema_public_that_an_upgrade_left_to_the_superuser(
+    case: Case, case_on: Callable[..., Case], *, several: bool
+) -> None:
+    case.execute(*TABLE, "GRANT SELECT ON t TO pg_monitor")
+    case.server.execute(
+        "ALTER SCHEMA public OWNER TO postgres",
+        f'GRANT ALL ON SCHEMA public TO "{case.role}"',
+        name=case.name,
+    )
+    if several:
+        other = case_on(case.server).role
+        case.server.execute(
+            f'GRANT "{other}" TO "{case.role}"',
+            "CREATE TABLE public.theirs ()",
+            f'ALTER TABLE public.theirs OWNER TO "{other}"',
+            name=case.name,
+        )
+    driver = case.driver()
+
+    with driver.snapshot(60) as snapshot:
+        before = snapshot.fingerprint()
+        driver.restore("one", snapshot.dump())
+
+    assert driver.fingerprint("one") == before
+    side = f"{case.name}__lg_one"
+    rights = "SELECT has_table_privilege('pg_monitor', 'public.t', 'SELECT')"
+    assert case.rows_of_side(side, rights) == [(not several,)]
+
+
+def test_only_a_superuser_keeps_several_owners(case: Case, case_on: Callable[..., Case]) -> None:
+    other = case_on(case.server).role
+    case.execute(*TABLE)
+    case.server.execute(
+        f'GRANT "{other}" TO "{case.role}"',
+        f'GRANT CREATE ON SCHEMA public TO "{other}"',
+        f'ALTER TABLE t OWNER TO "{other}"',
+        name=case.name,
+    )
+    superuser = case.server.dsn(case.name)
+    for side, dsn, owner in (("a", case.dsn, case.role), ("b", superuser, other)):
+        driver = case.driver(dsn=dsn)
+        with driver.snapshot(60) as snapshot:
+            before = snapshot.fingerprint()
+            driver.restore(side, snapshot.dump())
+
+        assert driver.fingerprint(side) == before
+        owners = "SELECT tableowner FROM pg_tables WHERE schemaname = 'public'"
+        assert case.rows_of_side(f"{case.name}__lg_{side}", owners) == [(owner,)]
+
+
+def test_a_subscription_is_not_woken(embedded: Server, case_on: Callable[..., Case]) -> None:
+    case = case_on(embedded)
+    driver = case.driver(dsn=embedded.dsn(case.name))
+    subscription = "SUBSCRIPTION taking CONNECTION 'host=/nowhere' PUBLICATION p"
+    embedded.execute(f"CREATE {subscription} WITH (connect = false)", name=case.name)
+    try:
+        with driver.snapshot(60) as snapshot:
+            driver.restore("one", snapshot.dump())
+
+        databases = "SELECT datname FROM pg_subscription JOIN pg_database d ON d.oid = subdbid"
+        assert case.rows(databases) == [(case.name,)]
+    finally:
+        embedded.execute(
+            "ALTER SUBSCRIPTION taking SET (slot_name = NONE)",
+            "DROP SUBSCRIPTION taking",
+            name=case.name,
+        )
+
+
+def test_limits_meant_for_the_application_are_not_ours(case: Case) -> None:
+    case.execute(*TABLE)
+    limit = "SET statement_timeout TO '100ms'"
+    case.server.execute(
+        f'ALTER ROLE "{case.role}" {limit}',
+        f"ALTER DATABASE \"{case.name}\" SET idle_in_transaction_session_timeout TO '100ms'",
+        "CREATE TABLE public.big AS SELECT generate_series(1, 1000000) AS n",
+        f'ALTER TABLE public.big OWNER TO "{case.role}"',
+        name=case.name,
+    )
+    driver = case.driver()
+
+    with driver.snapshot(60) as snapshot:
+        before = snapshot.fingerprint()
+        driver.restore("one", snapshot.dump())
+
+    assert driver.fingerprint("one") == before

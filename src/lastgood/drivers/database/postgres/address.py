@@ -75,6 +75,8 @@ class Address:
                 # bytes come and go unharmed.
                 plain = connection.info.parameter_status("server_encoding") == "SQL_ASCII"
                 connection.execute(f"SET client_encoding TO {'LATIN1' if plain else 'UTF8'}")
+                # A limit that is set for the application's queries would end our work.
+                connection.execute("SET statement_timeout TO 0")
             yield connection
 
     @property

@@ -22,16 +22,20 @@ if TYPE_CHECKING:
 _ALWAYS = ("--exit-on-error", "--no-password", "--no-subscriptions")
 _ELSEWHERE = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-publications")
 _OWNERS = """
-    SELECT pg_catalog.bool_and(pg_catalog.pg_has_role(o.owner, %s)) FROM (
-        SELECT relowner FROM pg_catalog.pg_class WHERE relnamespace IN (SELECT oid FROM ours)
+    WITH ours AS (SELECT * FROM pg_catalog.pg_namespace
+                   WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'),
+         owners AS (
+        SELECT relowner AS owner FROM pg_catalog.pg_class
+         WHERE relnamespace IN (SELECT oid FROM ours)
         UNION SELECT proowner FROM pg_catalog.pg_proc WHERE pronamespace IN (SELECT oid FROM ours)
         UNION SELECT typowner FROM pg_catalog.pg_type WHERE typnamespace IN (SELECT oid FROM ours)
         UNION SELECT nspowner FROM ours WHERE nspname <> 'public'
-        UNION SELECT lomowner FROM pg_catalog.pg_largeobject_metadata) o(owner)"""
-_OURS = """
-    WITH ours AS (SELECT * FROM pg_catalog.pg_namespace
-                   WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')"""
-_SET_SINCE = 160_000
+        UNION SELECT lomowner FROM pg_catalog.pg_largeobject_metadata)
+    SELECT NOT EXISTS (SELECT FROM owners
+                        WHERE pg_catalog.pg_get_userbyid(owner) <> current_user),
+           NOT EXISTS (SELECT FROM ours WHERE nspname = 'public'
+              AND pg_catalog.pg_get_userbyid(nspowner) NOT IN ('pg_database_owner', current_user)),
+           EXISTS (SELECT FROM pg_catalog.pg_publication WHERE puballtables)"""
 
 
 def loaded(
@@ -67,16 +71,22 @@ def loaded(
 def left_out(live: Connection[Any] | None) -> tuple[str, ...]:
     """What of a dump is not restored beside the live database, or on another server (None).
 
-    Where our role may make every owner's things, owners and rights are restored, and the copy can
-    take the live database's place. Where it may not, all belongs to us: enough for a proof.
+    A superuser restores all of it, and so does a role that owns everything: the copy can take the
+    live database's place. Otherwise all belongs to our role there, which is enough for a proof: to
+    be a member of the other owners does not help, since pg_restore gives them their tables before
+    it gives them the right to have any in the schema.
     """
     if live is None:
         return _ELSEWHERE
     if live.info.parameter_status("is_superuser") == "on":
         return ()
-    how = "SET" if live.info.server_version >= _SET_SINCE else "MEMBER"
-    row = live.execute(_OURS + _OWNERS, (how,)).fetchone()
-    owners = () if row is not None and row[0] is not False else _ELSEWHERE[:2]
+    row = live.execute(_OWNERS).fetchone()
+    ours_alone, public_is_usual, all_published = row or (False, False, True)
+    left = list[str]()
+    if not ours_alone:
+        left = ["--no-owner", "--no-privileges"]
+    elif not public_is_usual:
+        # On a server that was upgraded the schema `public` is still the first superuser's.
+        left = ["--no-owner"]
     # Only a superuser makes a publication of all tables.
-    row = live.execute("SELECT FROM pg_catalog.pg_publication WHERE puballtables").fetchone()
-    return owners if row is None else (*owners, "--no-publications")
+    return (*left, "--no-publications") if all_published else tuple(left)

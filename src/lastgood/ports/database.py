@@ -58,6 +58,9 @@ class Snapshot(Protocol):
     def dump(self) -> Iterator[bytes]:
         """The dump's bytes; a generator whose close ends the dump program.
 
+        Begin with it: a migration that waits for our snapshot to end stands in the way of what asks
+        for its tables after it.
+
         Raises:
             ChildError: the dump program failed; what came before is worth nothing.
         """
@@ -65,7 +68,8 @@ class Snapshot(Protocol):
     def fingerprint(self) -> Fingerprint:
         """What every table holds, read in this snapshot.
 
-        Sequences are in no snapshot: a busy one is further on in a dump that is made later.
+        Sequences are in no snapshot. Theirs are read when it is taken, so that they may be further
+        on in what is restored, and are never behind.
         """
 
     def roles(self) -> bytes:

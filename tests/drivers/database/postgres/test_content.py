@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from itertools import chain
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
+from lastgood.drivers.database.postgres.child import CHUNK
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.drivers.database.postgres.conftest import Case, Server
 
@@ -241,3 +247,65 @@ def test_another_collation_is_kept(debian: Server, case_on: Callable[..., Case])
 
     row = "SELECT daticulocale FROM pg_database WHERE datname = '{}__lg_copy'"
     assert case.rows(row.format(case.name)) == [("de-DE",)]
+
+
+def test_a_table_that_is_dropped_while_we_begin_is_no_fault(embedded_case: Case) -> None:
+    case = embedded_case
+    case.execute("CREATE TABLE stays (n int)", "CREATE TABLE going (n int)")
+    found: list[str] = []
+
+    def begin() -> None:
+        with case.driver().snapshot(60) as snapshot:
+            found.extend(table.table for table in snapshot.fingerprint().tables)
+
+    with psycopg.connect(case.dsn) as migration:
+        migration.execute("DROP TABLE going")
+        beginning = threading.Thread(target=begin)
+        beginning.start()
+        while case.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]:
+            time.sleep(0.02)
+        migration.commit()
+    beginning.join()
+
+    assert found == ["public.stays"]
+
+
+def test_what_is_emptied_meanwhile_waits_for_us(embedded_case: Case) -> None:
+    """TRUNCATE empties a table for older snapshots too."""
+    case = embedded_case
+    case.execute("CREATE TABLE t AS SELECT md5(n::text) AS t FROM generate_series(1, 999) n")
+    driver = case.driver()
+    with driver.snapshot(60) as snapshot:
+        dump = snapshot.dump()
+        first = next(dump)
+        emptying = threading.Thread(target=case.execute, args=("TRUNCATE t",))
+        emptying.start()
+        while case.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]:
+            time.sleep(0.02)
+        driver.restore("one", _through(chain([first], dump)))
+        # The dump is over, and so are its locks; ours are not.
+        before = snapshot.fingerprint()
+    emptying.join()
+
+    assert before.rows == 999
+    assert driver.fingerprint("one") == before
+
+
+def test_a_busy_sequence_is_never_behind(embedded_case: Case) -> None:
+    embedded_case.execute("CREATE SEQUENCE busy")
+    driver = embedded_case.driver()
+
+    with driver.snapshot(60) as snapshot:
+        embedded_case.execute("SELECT nextval('busy') FROM generate_series(1, 10)")
+        driver.restore("one", snapshot.dump())
+        embedded_case.execute("SELECT nextval('busy') FROM generate_series(1, 10)")
+        before = snapshot.fingerprint()
+
+    assert before.sequences == {"public.busy": "1 +1"}
+    assert driver.fingerprint("one").sequences == {"public.busy": "11 +1"}
+
+
+def _through(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        assert 0 < len(chunk) <= CHUNK
+        yield chunk

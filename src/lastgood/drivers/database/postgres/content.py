@@ -59,11 +59,13 @@ def fix_text_forms(connection: Connection[Any]) -> None:
     )
 
 
-def fingerprint(connection: Connection[Any]) -> Fingerprint:
-    """The content and shape of a database, in the transaction of the connection."""
+def fingerprint(connection: Connection[Any], numbers: dict[str, str]) -> Fingerprint:
+    """The content and shape of a database, in the transaction of the connection.
+
+    `numbers` are what `next_numbers` gave: sequences are in no snapshot.
+    """
     with _locks_released(connection):
         found = tables(connection)
-        numbers = sequences(connection)
     contents = [
         TableContent(table=relation.sql, rows=rows, digest=str(digest or 0))
         for batch in _batches(found)
@@ -71,14 +73,21 @@ def fingerprint(connection: Connection[Any]) -> Fingerprint:
     ]
     return Fingerprint(
         tables=tuple(contents),
-        sequences={
-            relation.sql: f"{following} {step:+d}"
-            for batch in _batches(numbers)
-            for relation, (following, step) in zip(batch, _nexts(connection, batch), strict=True)
-        },
+        sequences=numbers,
         large_objects=_large_objects(connection),
         shape=shape(connection),
     )
+
+
+def next_numbers(connection: Connection[Any]) -> dict[str, str]:
+    """Each sequence's next value and its step, as they are now."""
+    with _locks_released(connection):
+        found = sequences(connection)
+    return {
+        relation.sql: f"{following} {step:+d}"
+        for batch in _batches(found)
+        for relation, (following, step) in zip(batch, _nexts(connection, batch), strict=True)
+    }
 
 
 def _contents(connection: Connection[Any], batch: Sequence[Relation]) -> list[tuple[int, Any]]:

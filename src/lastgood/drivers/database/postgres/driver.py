@@ -7,7 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lastgood.drivers.database.postgres.address import Address, server_of
-from lastgood.drivers.database.postgres.content import fingerprint, fix_text_forms
+from lastgood.drivers.database.postgres.content import (
+    fingerprint,
+    fix_text_forms,
+    next_numbers,
+)
 from lastgood.drivers.database.postgres.faults import told
 from lastgood.drivers.database.postgres.programs import Programs, choose, places
 from lastgood.drivers.database.postgres.restoring import left_out, loaded
@@ -112,7 +116,7 @@ class PostgresDatabase:
         with self._reading(side) as connection, self._told(self._sides.name(side)):
             fix_text_forms(connection)
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            return fingerprint(connection)
+            return fingerprint(connection, next_numbers(connection))
 
     def verify(self, side: str) -> list[Problem]:
         """See `Database.verify`."""

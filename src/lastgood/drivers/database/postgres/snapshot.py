@@ -10,7 +10,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lastgood.drivers.database.postgres.content import fingerprint, fix_text_forms
+from lastgood.drivers.database.postgres.content import (
+    fingerprint,
+    fix_text_forms,
+    next_numbers,
+)
 from lastgood.drivers.database.postgres.dumping import LOCK_WAIT_MS, dumped, roles
 from lastgood.drivers.database.postgres.faults import told
 from lastgood.drivers.database.postgres.settings import settings
@@ -18,7 +22,7 @@ from lastgood.drivers.database.postgres.tables import refuse_unreadable, tables
 from lastgood.errors import ChildError, LastgoodError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from lastgood.drivers.database.postgres.address import Address, Target
     from lastgood.drivers.database.postgres.child import ClientProgram
     from lastgood.drivers.database.postgres.programs import Programs
+    from lastgood.drivers.database.postgres.tables import Relation
     from lastgood.model.backup import Fingerprint
     from lastgood.process.masking import Masker
 
@@ -37,6 +42,7 @@ _ROLES_READABLE = """
        AND c.relname IN ('pg_roles', 'pg_auth_members', 'pg_db_role_setting', 'pg_parameter_acl',
                          'pg_shdescription', 'pg_shseclabel')"""
 _LOCKED_AT_ONCE = 500
+_TRIES = 5
 
 
 class HeldSnapshot:
@@ -61,6 +67,8 @@ class HeldSnapshot:
         self._too_long = threading.Event()
         with told("the snapshot could not be taken", masker):
             self.at, self._id = _exported(connection)
+            # Before any dump: what is restored may be further on, never behind.
+            self._numbers = next_numbers(connection)
 
     at: datetime
 
@@ -74,7 +82,7 @@ class HeldSnapshot:
     def fingerprint(self) -> Fingerprint:
         """See `Snapshot.fingerprint`."""
         with self._within_limit(), told("the content could not be read", self._masker):
-            return fingerprint(self._connection)
+            return fingerprint(self._connection, self._numbers)
 
     def roles(self) -> bytes:
         """See `Snapshot.roles`."""
@@ -165,21 +173,33 @@ def _begin(connection: Connection[Any]) -> None:
     A table that is emptied by TRUNCATE, or dropped, is empty or gone for older snapshots too. The
     locks keep dump and fingerprint of one mind, whichever comes first.
     """
-    from psycopg import sql  # noqa: PLC0415 - a quarter of a second, for those who need it
+    from psycopg.errors import UndefinedTable  # noqa: PLC0415 - for those who need it
 
-    found = tables(connection)
-    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    for tries_left in reversed(range(_TRIES)):
+        found = tables(connection)
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        try:
+            _lock(connection, found)
+        except UndefinedTable:
+            # Dropped since it was listed: some applications make and drop tables all day.
+            connection.execute("ROLLBACK")
+            if not tries_left:
+                raise
+        else:
+            return
+
+
+def _lock(connection: Connection[Any], found: Sequence[Relation]) -> None:
+    from psycopg import sql  # noqa: PLC0415 - see above
+
     connection.execute(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
+    statement = sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE")
     for start in range(0, len(found), _LOCKED_AT_ONCE):
         names = [
             sql.Identifier(relation.schema, relation.name)
             for relation in found[start : start + _LOCKED_AT_ONCE]
         ]
-        connection.execute(
-            sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(
-                sql.SQL(", ONLY ").join(names)
-            )
-        )
+        connection.execute(statement.format(sql.SQL(", ONLY ").join(names)))
 
 
 def _exported(connection: Connection[Any]) -> tuple[datetime, str]:

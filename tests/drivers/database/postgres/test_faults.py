@@ -121,6 +121,17 @@ def test_a_dump_that_nobody_wants_any_more_ends(large: Case) -> None:
         assert snapshot.fingerprint().rows == 300
 
 
+def test_a_dump_does_not_outlive_its_snapshot(large: Case) -> None:
+    with large.driver().snapshot(60) as snapshot:
+        dump = snapshot.dump()
+        next(dump)
+
+    assert not large.children()
+    with pytest.raises(ChildError):
+        list(dump)
+    assert nothing_is_left(large)
+
+
 def test_a_killed_pg_dump_is_no_dump(large: Case) -> None:
     with large.driver().snapshot(60) as snapshot:
         dump = snapshot.dump()

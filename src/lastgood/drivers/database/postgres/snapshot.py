@@ -101,13 +101,17 @@ class HeldSnapshot:
     def give_up(self) -> None:
         """The time is over: end everything that holds the snapshot; called by another thread."""
         self._too_long.set()
-        for program in self._running:
-            program.end()
+        self.end_programs()
         with contextlib.suppress(Exception):
             self._connection.pgconn.get_cancel().cancel()
         # The server sees the end of file and lets go of the snapshot, whatever our thread does.
         with contextlib.suppress(Exception), _copy_of(self._connection) as connected:
             connected.shutdown(socket.SHUT_RDWR)
+
+    def end_programs(self) -> None:
+        """End what still reads by this snapshot, though nobody may ever ask it for more."""
+        for program in self._running:
+            program.end()
 
     def _started(self, program: ClientProgram) -> None:
         self._running.append(program)
@@ -165,6 +169,7 @@ def hold(
             yield held
         finally:
             timer.cancel()
+            held.end_programs()
 
 
 def _begin(connection: Connection[Any]) -> None:

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.servers import Server, running
+from tests.shop import Shop, shop_on
 
 from lastgood.cli.main import run
+from lastgood.demo.database import _programs
 from lastgood.demo.production import Production
 from lastgood.testing.stack import Stack
 
@@ -30,6 +33,21 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
     with Production.start(tmp_path_factory.mktemp("production") / "root") as production:
         assert production.ship().outcome == "deployed"
         yield production
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[Server]:
+    """The PostgreSQL server from PyPI, one for all tests of a worker."""
+    with running(_programs()) as server:
+        yield server
+
+
+@pytest.fixture
+def shop(embedded: Server, tmp_path: Path) -> Iterator[Shop]:
+    """A database with backups to a folder."""
+    shop = shop_on(embedded, tmp_path / "shop")
+    yield shop
+    shop.drop()
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from lastgood.process.masking import Masker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.drivers.database.postgres.conftest import Case, Server
+    from tests.drivers.database.postgres.conftest import Case
+    from tests.servers import Server
 
 PASSWORD = r"p:a\s's @w/o%r#d" + '"'
 NOISE = "CREATE TABLE noise AS SELECT repeat(md5(n::text), 30) t FROM generate_series(1, 20000) n"

@@ -15,7 +15,8 @@ from lastgood.drivers.database.postgres.child import CHUNK
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.drivers.database.postgres.conftest import Case, Server
+    from tests.drivers.database.postgres.conftest import Case
+    from tests.servers import Server
 
     from lastgood.drivers.database.postgres.driver import PostgresDatabase
 

@@ -19,7 +19,8 @@ from lastgood.process.masking import Masker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.drivers.database.postgres.conftest import Case, Server
+    from tests.drivers.database.postgres.conftest import Case
+    from tests.servers import Server
 
     from lastgood.drivers.database.postgres.snapshot import HeldSnapshot
 

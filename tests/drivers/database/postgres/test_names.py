@@ -12,7 +12,8 @@ from lastgood.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.drivers.database.postgres.conftest import Case, Server
+    from tests.drivers.database.postgres.conftest import Case
+    from tests.servers import Server
 
 STRANGE = [
     "with space",

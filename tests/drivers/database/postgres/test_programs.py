@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.drivers.database.postgres.conftest import Case, Server
+    from tests.drivers.database.postgres.conftest import Case
+    from tests.servers import Server
 
 
 def installation(folder: Path, version: str, *names: str) -> Path:

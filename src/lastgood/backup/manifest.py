@@ -105,8 +105,11 @@ class Backups:
         self._store.replace(self.key(backup.id, MANIFEST), to_json(backup).encode())
 
     def prove(self, proof: BackupProof) -> None:
-        """Keep what a restore showed beside the backup; a newer one takes its place."""
-        self.read(proof.backup)
+        """Keep what a restore showed beside the backup; a newer one takes its place.
+
+        Also beside one whose parts are gone or cut off: that is what a proof is for.
+        """
+        self.read(proof.backup, whole=False)
         self._store.replace(self.key(proof.backup, PROOF), to_json(proof).encode())
 
     def pin(self, backup: str, why: str) -> None:
@@ -118,8 +121,12 @@ class Backups:
         """Let retention decide again."""
         self._store.delete([self.key(backup, PIN)])
 
-    def read(self, backup: str) -> StoredBackup:
+    def read(self, backup: str, *, whole: bool = True) -> StoredBackup:
         """One backup.
+
+        Args:
+            backup: its id.
+            whole: whether every part must be there as the manifest says; else a restore shows it.
 
         Raises:
             RefusedError: there is none of this name (`no-backup`), or it is damaged or not ours.
@@ -132,7 +139,7 @@ class Backups:
                 mend="see which there are: lastgood backup list",
                 code="no-backup",
             )
-        stored, problems = self._stored(backup, found)
+        stored, problems = self._stored(backup, found, whole=whole)
         if stored is None:
             raise RefusedError(
                 problems[0].what,
@@ -223,14 +230,15 @@ class Backups:
         return folders, foreign
 
     def _stored(
-        self, backup: str, found: Sequence[Stored]
+        self, backup: str, found: Sequence[Stored], *, whole: bool = True
     ) -> tuple[StoredBackup | None, list[Problem]]:
         """A backup as its documents say it, with what is wrong with them."""
         there = {one.key: one.bytes for one in found}
         try:
             manifest = backup_in(self._document(backup, MANIFEST, there))
             _refuse_foreign(manifest, backup, self)
-            _refuse_incomplete(manifest, there)
+            if whole:
+                _refuse_incomplete(manifest, there)
         except DamagedError as damage:
             return None, [damage.problem(backup)]
         problems: list[Problem] = []

@@ -46,6 +46,7 @@ def create(
     """Dump, seal and store a database, and prove it by a restore."""
     from lastgood.app.backups.ordering import order_backup, would_order  # noqa: PLC0415 - when it runs
     from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
+    from lastgood.report.documents import error_document, plain  # noqa: PLC0415 - likewise
 
     if dry_run:
         act, document = would_order(session.project, database, if_due=if_due)
@@ -55,11 +56,16 @@ def create(
     stored = made.stored
     if stored is None:
         until = f"{made.next_at:%Y-%m-%d %H:%M:%S} UTC"
-        session.say({"due": False, "next_at": until}, lambda: f"not due before {until}")
+        document = {"due": False, "next_at": plain(made.next_at)}
+        session.say(document, lambda: f"not due before {until}")
         return ExitCode.GOOD
-    session.say(backup_document(stored, made.store), lambda: summary(stored, made.store))
+    document = backup_document(stored, made.store)
     if made.unproven is not None:
-        raise made.unproven
+        # One document: a program must learn of the backup, which is there, and of what is not.
+        session.veil(made.unproven)
+        document |= error_document(made.unproven)
+        session.warn(made.unproven)
+    session.say(document, lambda: summary(stored, made.store))
     return ExitCode.GOOD if stored.restorable else ExitCode.FAILED
 
 
@@ -78,7 +84,7 @@ def verify(
     from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
 
     place = place_of(session.project, database)
-    found = named(place, backup)
+    found = named(place, backup, whole=False)
     if dry_run:
         session.would(f"restore {found.backup.id} beside {place.name}", {"id": found.backup.id})
         return ExitCode.GOOD
@@ -102,9 +108,10 @@ def show(session: Session, backup: BackupArgument = None, database: DatabaseOpti
 
 @command(app, "list")
 def list_(session: Session, database: DatabaseOption = None) -> None:
-    """List the backups of a database, oldest first."""
+    """List the backups of a database, oldest first, and what is damaged or not one."""
     from lastgood.app.backups.place import place_of  # noqa: PLC0415 - only when it runs
     from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
+    from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
     place = place_of(session.project, database)
     read, store = place.kept.all(), place.store.describe()
@@ -112,7 +119,7 @@ def list_(session: Session, database: DatabaseOption = None) -> None:
 
     def table() -> Table | str:
         if not backups:
-            return f"{place.name} has no backup yet: lastgood backup create"
+            return f"{place.name} has no whole backup yet: lastgood backup create"
         rows = Table(box=None, pad_edge=False, padding=(0, 1))
         for column in ("backup", "of (UTC)", "kind", "size", "rows", "proven", "pinned"):
             rows.add_column(column)
@@ -124,7 +131,15 @@ def list_(session: Session, database: DatabaseOption = None) -> None:
             )  # fmt: skip
         return rows
 
-    session.say({"backups": [backup_document(one, store) for one in backups]}, table)
+    def whole() -> Group:
+        damaged = (Text(problem.what, "red") for problem in read.problems)
+        return Group(table(), *damaged)
+
+    document = {
+        "backups": [backup_document(one, store) for one in backups],
+        "problems": plain(read.problems),
+    }
+    session.say(document, whole)
 
 
 @command(app, "prune")

@@ -141,6 +141,10 @@ class Session:
         if not self.quiet:
             self.err.print(text, soft_wrap=whole)
 
+    def warn(self, error: LastgoodError) -> None:
+        """Say what did not work beside what did: never silenced, as errors are not."""
+        sys.stderr.write(f"lastgood: {error_text(error)}\n")
+
     def confirm(self, name: str, given: str | None, question: str) -> None:
         """Require the environment's name: by `--confirm`, or typed by a person.
 

@@ -121,14 +121,19 @@ def next_due(place: Place) -> datetime | None:
     return newest + timedelta(seconds=place.settings.every) if newest is not None else None
 
 
-def named(place: Place, backup_id: str | None) -> StoredBackup:
+def named(place: Place, backup_id: str | None, *, whole: bool = True) -> StoredBackup:
     """The backup of that id, or the newest.
+
+    Args:
+        place: where backups are.
+        backup_id: which one.
+        whole: whether one that is named must have all its parts; a proof finds out itself.
 
     Raises:
         RefusedError: there is none (`no-backup`).
     """
     if backup_id is not None:
-        return place.kept.read(backup_id)
+        return place.kept.read(backup_id, whole=whole)
     found = place.kept.all().backups
     if found:
         return found[-1]

@@ -47,16 +47,16 @@ def prove_backup(place: Place, backup: Backup, identity: Identity) -> BackupProo
     return proof
 
 
-def dump_of(place: Place, backup: Backup, key: bytes) -> Iterator[bytes]:
-    """The plain dump of a backup.
+def part_of(place: Place, backup: Backup, key: bytes, name: str) -> Iterator[bytes]:
+    """The plain content of a part of a backup.
 
     Raises:
         RefusedError: it is damaged, or another backup's (`damaged`); also on the way.
     """
-    part = next((part for part in backup.parts if part.name == DUMP), None)
+    part = next((part for part in backup.parts if part.name == name), None)
     if part is None:
         raise RefusedError(
-            f"{backup.id} has no dump",
+            f"{backup.id} has no {name}",
             cause="its manifest names none",
             mend="take another backup: lastgood backup list",
             code="damaged",
@@ -64,7 +64,7 @@ def dump_of(place: Place, backup: Backup, key: bytes) -> Iterator[bytes]:
     header, chunks = unseal(place.store.read(part.key), key)
     if (header.backup, header.part) != (backup.id, part.name):
         raise RefusedError(
-            f"what is stored as {backup.id} is another backup's",
+            f"what is stored as {name} of {backup.id} is another part, or another backup's",
             cause=f"it says of itself that it is {header.part} of {header.backup}",
             mend="take another backup: lastgood backup list",
             code="damaged",
@@ -72,20 +72,42 @@ def dump_of(place: Place, backup: Backup, key: bytes) -> Iterator[bytes]:
     yield from chunks
 
 
-SPEAKS_AGAINST = frozenset({"damaged", "not-sealed", "no-object", "restore-failed"})
+SPEAKS_AGAINST = frozenset({"damaged", "not-sealed", "no-object", "dump-damaged"})
 """Codes of errors that are the backup's own fault."""
+
+RESTORE_FAILED = "pg-restore-failed"
+NOT_ITS_FAULT = ("no space left", "ended by signal", "connection", "shutting down", "out of memory")
+"""What a restore says when it was the server or the machine that failed."""
 
 
 def _problems(place: Place, backup: Backup, key: bytes) -> tuple[Problem, ...]:
     side = backup.id
     try:
-        place.database.restore(side, dump_of(place, backup, key))
+        _read_the_rest(place, backup, key)
+        place.database.restore(side, part_of(place, backup, key, DUMP))
     except LastgoodError as error:
-        if error.code not in SPEAKS_AGAINST:
+        if not speaks_against(error):
             raise
-        return (Problem(code=error.code, what=str(error), mend=error.mend),)
+        what = f"{error.message}: {error.cause}" if error.cause else error.message
+        return (Problem(code=error.code, what=what, mend=error.mend),)
     try:
         found = place.database.fingerprint(side)
         return (*differences(backup.fingerprint, found), *place.database.verify(side))
     finally:
         place.database.drop(side)
+
+
+def speaks_against(error: LastgoodError) -> bool:
+    """Whether it is the backup that failed, and not what it was restored with."""
+    if error.code != RESTORE_FAILED:
+        return error.code in SPEAKS_AGAINST
+    said = f"{error.message} {error.cause}".lower()
+    return not any(words in said for words in NOT_ITS_FAULT)
+
+
+def _read_the_rest(place: Place, backup: Backup, key: bytes) -> None:
+    """Open every other part to its end: a database without its roles is no good night, either."""
+    for part in backup.parts:
+        if part.name != DUMP:
+            for _ in part_of(place, backup, key, part.name):
+                pass

@@ -1,0 +1,71 @@
+"""What a restore shows, and what it cannot show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from lastgood.app.backups.proving import speaks_against
+from lastgood.errors import ChildError, RemoteError
+
+if TYPE_CHECKING:
+    from tests.shop import Shop
+
+# A restore has no search path: it finds no `users`, and loads no row of `trades`.
+UNRESTORABLE = (
+    (
+        "CREATE FUNCTION known(int) RETURNS bool LANGUAGE plpgsql "
+        "AS 'BEGIN RETURN EXISTS (SELECT FROM users WHERE id = $1); END'"
+    ),
+    "ALTER TABLE trades ADD CONSTRAINT known CHECK (known(owner))",
+)
+
+
+def test_a_database_that_its_own_dump_cannot_make_again_is_found_today(shop: Shop) -> None:
+    with psycopg.connect(shop.dsn, autocommit=True) as connection:
+        for statement in UNRESTORABLE:
+            connection.execute(statement.encode())
+    ran = shop.run("create", "--json")
+    assert ran.code == 1
+    assert ran.json["restorable"] is False
+    assert "users" in ran.json["problems"][0]["what"]
+    assert shop.databases() == {shop.name}
+    assert shop.said("list")["backups"] == [ran.json]
+
+
+def test_a_query_of_the_project_speaks_against_it(shop: Shop) -> None:
+    shop.database["verify"] = [{"name": "users", "sql": "SELECT count(*) FROM users", "expect": 7}]
+    shop.configure()
+    ran = shop.run("create", "--json")
+    assert ran.code == 1
+    assert "users" in ran.json["problems"][0]["what"]
+
+
+@pytest.mark.parametrize(
+    ("error", "whose"),
+    [
+        (ChildError("pg_restore failed with exit code 1", cause="error: relation", code="-"), 0),
+        (
+            ChildError("pg_restore failed", cause="could not execute", code="pg-restore-failed"),
+            1,
+        ),
+        (ChildError("pg_restore was ended by signal 9", code="pg-restore-failed"), 0),
+        (
+            ChildError(
+                "pg_restore failed", cause="No space left on device", code="pg-restore-failed"
+            ),
+            0,
+        ),
+        (
+            ChildError(
+                "pg_restore failed", cause="server closed the connection", code="pg-restore-failed"
+            ),
+            0,
+        ),
+        (RemoteError("the database does not answer", code="database-unreachable"), 0),
+    ],
+)
+def test_only_what_the_backup_did_wrong_is_held_against_it(error: ChildError, whose: int) -> None:
+    assert speaks_against(error) is bool(whose)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from lastgood.demo.ending import take_down
@@ -118,6 +119,14 @@ def has_recovered(document: dict[str, Any], method: str) -> None:
     assert document["traffic"]["before"]["failed"] > 0
     assert document["traffic"]["after"]["requests"] > 0
     assert document["traffic"]["after"]["failed"] == 0
+    backups = document["backups"]
+    assert len({backup["id"] for backup in backups}) == 3
+    for backup in backups:
+        assert backup["kind"] == "before-deploy"
+        assert backup["verified_at"] > backup["created_at"]
+        assert len(backup["recipients"]) == 2
+    # The first is made of a database that no release has been at yet.
+    assert [backup["rows"] > 0 for backup in backups] == [False, True, True]
     told = Path(document["report"]).read_text(encoding="utf-8")
     assert document["run"] in told
     assert f"by {method}" in told
@@ -155,6 +164,16 @@ def test_one_that_is_kept_can_be_tried_and_is_taken_down_on_demand(
         [*command, "status", "--json"], cwd=layout.root / "project", check=True, capture_output=True
     )
     assert json.loads(status.stdout)["services"]
+    listed = subprocess.run(
+        [*command, "backup", "list", "--json"],
+        cwd=layout.root / "project",
+        check=True,
+        capture_output=True,
+    )
+    assert len(json.loads(listed.stdout)["backups"]) == 3
+    with psycopg.connect(layout.dsn("postgres")) as connection:
+        databases = connection.execute("SELECT datname FROM pg_database").fetchall()
+    assert {name for (name,) in databases} == {"postgres", "shop", "template0", "template1"}
     subprocess.run([*command, "demo", "--stop", str(layout.root)], check=True, capture_output=True)
 
     nothing_is_left(place, layout)

@@ -100,9 +100,11 @@ def _ended_by_signals() -> Iterator[None]:
 
 def _answer(session: Session, told: Told) -> ExitCode:
     """The rollback's document, or for people what it came to."""
-    from lastgood.app.reporting import report  # noqa: PLC0415 - when it runs
+    from lastgood.app.backups.place import place_of  # noqa: PLC0415 - when it runs
+    from lastgood.app.reporting import report  # noqa: PLC0415 - likewise
     from lastgood.demo.terminal import came_to  # noqa: PLC0415 - likewise
     from lastgood.model.watch import WatchKind  # noqa: PLC0415 - likewise
+    from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
     from lastgood.report.documents import run_document  # noqa: PLC0415 - likewise
 
     project, last = told.project, told.last
@@ -117,6 +119,8 @@ def _answer(session: Session, told: Told) -> ExitCode:
         "before": {"requests": told.before.requests, "failed": told.before.failed},
         "after": {"requests": told.after.requests, "failed": told.after.failed},
     }
+    store = place_of(project, None).store.describe()
+    document["backups"] = [backup_document(one, store) for one in told.backups]
     if session.as_json:
         session.say(document, lambda: "")
     elif not session.quiet:
@@ -134,6 +138,7 @@ def _say_what_to_try(session: Session, production: Production, project: Project)
             "  lastgood status\n"
             "  lastgood check\n"
             "  lastgood releases list\n"
+            "  lastgood backup list\n"
             "  lastgood undo --reason 'look again' --dry-run\n"
             f"when done: lastgood demo --stop {root}"
         ),

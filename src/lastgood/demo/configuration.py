@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from lastgood.backup.keyfile import make_key_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,10 +16,19 @@ if TYPE_CHECKING:
 STABILITY_S = 2
 """Seconds a release soaks in the demo; a real production takes half an hour."""
 
+KEYS = ("operational.key", "recovery.key")
+"""The key files beside the configuration; in real life the second one lies elsewhere."""
+
 
 def write_configuration(production: Production, folder: Path) -> Path:
-    """Write the configuration into a folder, made when it is not there; gives its path."""
+    """Write the configuration into a folder, made when it is not there; gives its path.
+
+    The keys that backups are made for are made beside it, once.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for key in KEYS:
+        if not (folder / key).exists():
+            make_key_file(folder / key)
     path = folder / "lastgood.yaml"
     # JSON is YAML: nothing in a path can break out of its quotes.
     text = "# The miniature production, as a team would describe its own.\n"
@@ -46,6 +58,7 @@ def _settings(production: Production) -> dict[str, object]:
             | {"instances": production.instances},
             "frontend": _service(production, "frontend", ["home"]),
         },
+        "databases": {"main": _database(production)},
         "checks": {"api-health": health | pace, "login": login | pace, "home": home | pace},
         "signals": {
             "users_affected": {
@@ -57,6 +70,17 @@ def _settings(production: Production) -> dict[str, object]:
         },
     }
     return {"version": 1, "project": "paiid", "environments": {"production": environment}}
+
+
+def _database(production: Production) -> dict[str, object]:
+    return {
+        "driver": "postgres",
+        "dsn": production.database_dsn,
+        "backup": {
+            "store": f"file://{quote(str(production.layout.backups))}",
+            "recipients": [f"file:{key}" for key in KEYS],
+        },
+    }
 
 
 def _service(production: Production, name: str, checks: list[str]) -> dict[str, object]:

@@ -84,6 +84,11 @@ class Layout:
         return self.logs / "access.json"
 
     @property
+    def backups(self) -> Path:
+        """Where the database's backups are kept."""
+        return self.root / "backups"
+
+    @property
     def requests(self) -> Path:
         """What the traffic met, one line per request."""
         return self.root / "traffic" / "requests.txt"

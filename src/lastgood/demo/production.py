@@ -193,9 +193,24 @@ class Production:
         Raises:
             ChildError: git failed, or the deployment did not end in time.
         """
-        planted = asdict(fault) if fault else None
-        commit = remote.commit(self.layout, services, planted, fail_job)
+        commit = self.commit(fault, fail_job=fail_job, services=services)
+        self.push(commit)
         return self.wait_deployed(commit, limit)
+
+    def commit(
+        self,
+        fault: Fault | None = None,
+        *,
+        fail_job: str | None = None,
+        services: Sequence[str] = SERVICES,
+    ) -> str:
+        """Commit a new version, as `ship` does, and push it nowhere yet."""
+        planted = asdict(fault) if fault else None
+        return remote.commit(self.layout, services, planted, fail_job)
+
+    def push(self, commit: str) -> None:
+        """Push a commit: its deployment begins."""
+        remote.push(self.layout, commit)
 
     def wait_deployed(self, commit: str, limit: float = DEPLOY_LIMIT) -> Deployment:
         """Wait for the end of the deployment of a commit that was pushed by anybody.

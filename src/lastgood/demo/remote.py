@@ -79,7 +79,7 @@ def commit(
     fault: Mapping[str, object] | None,
     fail_job: str | None,
 ) -> str:
-    """Commit the next version on top of what is on main now, push it, and return the commit.
+    """Commit the next version on top of what is on main now, and return the commit.
 
     Args:
         layout: where the production lies.
@@ -97,8 +97,12 @@ def commit(
         _plant(layout.work / service / "build-error.txt", mistake)
     git(layout.work, "add", "--all")
     git(layout.work, "commit", "--quiet", "--message", f"Release {', '.join(versions)}")
-    git(layout.work, "push", "--quiet", "origin", "HEAD:refs/heads/main")
     return git(layout.work, "rev-parse", "HEAD").strip()
+
+
+def push(layout: Layout, commit: str) -> None:
+    """Push a commit to main: from now on it is deployed."""
+    git(layout.work, "push", "--quiet", "origin", f"{commit}:refs/heads/main")
 
 
 def _raise_version(layout: Layout, service: str) -> str:

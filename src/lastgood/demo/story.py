@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lastgood.app import flow
+from lastgood.app.backups.ordering import order_backup
 from lastgood.app.judging import judge
 from lastgood.app.observing import observer, recorded
 from lastgood.app.project import Project, now
@@ -15,6 +16,7 @@ from lastgood.app.releases.deployments import record_deployment
 from lastgood.app.request import Request
 from lastgood.app.responding import respond
 from lastgood.app.runs.submitting import submit, wake
+from lastgood.cli.backup import size
 from lastgood.demo.configuration import STABILITY_S
 from lastgood.demo.layout import SERVICES
 from lastgood.demo.production import Fault, Production
@@ -27,6 +29,7 @@ from lastgood.model.watch import WatchKind, WatchState
 if TYPE_CHECKING:
     from lastgood.app.runs.following import Snapshot
     from lastgood.demo.traffic import Count
+    from lastgood.model.backup import StoredBackup
     from lastgood.model.plan import Plan
     from lastgood.model.verdict import Verdict
 
@@ -66,12 +69,14 @@ class Told(NamedTuple):
         last: the run and its steps at its end.
         before: what the users met from the bad release's deployment to the verdict.
         after: what they met in the final window, after the proof.
+        backups: what was made of the database, before each deployment.
     """
 
     project: Project
     last: Snapshot
     before: Count
     after: Count
+    backups: tuple[StoredBackup, ...]
 
 
 def tell_story(project: Project, production: Production, method: Method, stage: Stage) -> Told:
@@ -80,8 +85,9 @@ def tell_story(project: Project, production: Production, method: Method, stage: 
         "A small web shop is up: an edge, a backend in two instances, a frontend, PostgreSQL, "
         f"a git remote with its own CI, at {production.edge_url}."
     )
+    backups: list[StoredBackup] = []
     for number in (1, 2):
-        commit = ship(project, production)
+        commit = ship(project, production, stage, backups)
         stage.tell(f"Release {number}, {commit[:12]}, is pushed; CI deploys it.")
         if number == 1:
             production.traffic.start()
@@ -91,7 +97,7 @@ def tell_story(project: Project, production: Production, method: Method, stage: 
             f"Every check stayed healthy for {STABILITY_S} s (30 min in real life): "
             f"release {number} is known good."
         )
-    bad = ship(project, production, Fault("errors", share=BAD_SHARE))
+    bad = ship(project, production, stage, backups, Fault("errors", share=BAD_SHARE))
     bad_since = now()
     stage.tell(
         f"Release 3, {bad[:12]}, is pushed; CI deploys it. Every health check is green, "
@@ -103,15 +109,25 @@ def tell_story(project: Project, production: Production, method: Method, stage: 
     drop = bad if method is Method.DROP else None
     last = roll_back(project, Request(method=method, drop=drop), stage)
     if last.run.proven_at is None:
-        return Told(project, last, before, production.traffic.count(now()))
+        return Told(project, last, before, production.traffic.count(now()), tuple(backups))
     await_stable(project, last.run.id, stage)
     time.sleep(max(0.0, FINAL_WINDOW_S - (now() - last.run.proven_at).total_seconds()))
-    return Told(project, last, before, production.traffic.count(last.run.proven_at))
+    after = production.traffic.count(last.run.proven_at)
+    return Told(project, last, before, after, tuple(backups))
 
 
-def ship(project: Project, production: Production, fault: Fault | None = None) -> str:
-    """Let the team push a release, and its CI deploy and record it; gives the commit."""
-    deployed = production.ship(fault, limit=PATIENCE_S)
+def ship(
+    project: Project,
+    production: Production,
+    stage: Stage,
+    backups: list[StoredBackup],
+    fault: Fault | None = None,
+) -> str:
+    """Let the team push a release, and its CI back up, deploy and record it; gives the commit."""
+    commit = production.commit(fault)
+    backups.append(back_up(project, commit, stage))
+    production.push(commit)
+    deployed = production.wait_deployed(commit, limit=PATIENCE_S)
     if deployed.outcome != "deployed":
         raise LastgoodError(
             f"the demo's own deployment {deployed.outcome}",
@@ -120,6 +136,34 @@ def ship(project: Project, production: Production, fault: Fault | None = None) -
         )
     record(project, deployed.commit)
     return deployed.commit
+
+
+def back_up(project: Project, commit: str, stage: Stage) -> StoredBackup:
+    """What the first job of a team's CI does: `lastgood backup create --before-deploy COMMIT`.
+
+    Raises:
+        LastgoodError: it could not be made, or a restore did not bring the same back.
+    """
+    made = order_backup(project, None, commit, if_due=False, tell=lambda _: None)
+    if made.unproven is not None:
+        raise made.unproven
+    stored = made.stored
+    if stored is None or stored.proof is None or not stored.proof.restorable:
+        raise LastgoodError(
+            "the demo's backup does not bring the same back",
+            cause="; ".join(one.what for one in stored.proof.problems)
+            if stored and stored.proof
+            else "",
+            mend="report it with this text",
+            code="demo-backup",
+        )
+    backup = stored.backup
+    stage.tell(
+        f"Before {commit[:12]} the database is backed up, sealed: {size(backup.bytes)}, "
+        f"{backup.fingerprint.rows} rows, in {backup.seconds:.1f} s; "
+        f"restored and compared in {stored.proof.seconds:.1f} s: it is the same."
+    )
+    return stored
 
 
 def record(project: Project, commit: str) -> None:

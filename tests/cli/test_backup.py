@@ -273,6 +273,15 @@ class TestFaults:
         shop.drop()
 
 
+def test_roles_that_a_provider_hides_are_left_out_and_it_says_so(shop: Shop) -> None:
+    shop.server.execute("REVOKE SELECT ON pg_auth_members FROM PUBLIC", name=shop.name)
+    ran = shop.run("create", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["verified_at"]
+    assert "does not show its roles" in ran.err
+    assert not shop.part(ran.json["id"], "roles").exists()
+
+
 def _flip(content: bytes) -> bytes:
     middle = len(content) // 2
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]

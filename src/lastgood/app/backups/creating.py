@@ -130,6 +130,8 @@ class _Making:
         for name, content in beside.items():
             if content:
                 yield self.part(name, [content])
+            elif name == ROLES:
+                self._tell("the server does not show its roles to us: the backup is without them")
 
     def _said(self, name: str, done: int) -> None:
         self._tell(f"{name}: {done >> 20} MiB stored")

@@ -5,6 +5,7 @@ Every method blocks and is called from a worker thread.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from lastgood.model.noun import Noun
@@ -13,7 +14,7 @@ from lastgood.model.problem import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
-    from datetime import datetime
+    from pathlib import Path
 
     from lastgood.model.backup import Fingerprint
 
@@ -45,6 +46,45 @@ class DatabaseFacts(Noun, frozen=True, kw_only=True):
     owner: bool
     checksums: bool
     problems: tuple[Problem, ...] = ()
+
+
+class ForeignDump(Noun, frozen=True, kw_only=True):
+    """A dump that somebody else made, read from its begin to its end.
+
+    Attributes:
+        file: where it is.
+        format: what it is packed in.
+        bytes: its size.
+        made_at: when it was made, as well as that can be known.
+        made_at_from: how that is known.
+        server_version: of the server it is of, as it says itself; may be empty.
+        client_version: of the program that made it, likewise.
+        stamp: what changes when the file does.
+    """
+
+    file: str
+    format: str
+    bytes: int
+    made_at: datetime
+    made_at_from: str
+    server_version: str
+    client_version: str
+    stamp: str
+
+
+class Intake(Noun, frozen=True, kw_only=True):
+    """What came of taking in somebody else's dump.
+
+    Attributes:
+        version: of the server that took it.
+        client_version: of the program that dumps it there.
+        left_out: statements that could not be carried out there, harmlessly: owners and rights of
+            roles that are not there, subscriptions, settings of newer servers.
+    """
+
+    version: str
+    client_version: str
+    left_out: int
 
 
 class Snapshot(Protocol):
@@ -114,6 +154,32 @@ class Database(Protocol):
             RefusedError: a precondition does not hold (`no-createdb`, `side-exists`).
             ChildError: the restore program failed.
         """
+
+    def examine(self, path: Path) -> ForeignDump:
+        """Read a dump that somebody else made, to its end, and do nothing.
+
+        Raises:
+            RefusedError: it is none, cut off, damaged, or would do what no dump does.
+        """
+
+    def take_in(self, side: str, path: Path, dump: ForeignDump, *, trusted: bool = False) -> Intake:
+        """Make a side database as `restore` does, and load an examined dump into it.
+
+        Whatever fails, nothing of the side database is left.
+
+        Args:
+            side: its id.
+            path: where the dump is.
+            dump: what `examine` said of it.
+            trusted: whether it may be loaded by a role that could harm the server.
+
+        Raises:
+            RefusedError: the dump is at fault, has changed, or a precondition does not hold.
+            RemoteError: the server failed.
+        """
+
+    def side_snapshot(self, side: str, longest_s: float) -> AbstractContextManager[Snapshot]:
+        """As `snapshot`, of a side database."""
 
     def fingerprint(self, side: str) -> Fingerprint:
         """What a side database holds."""

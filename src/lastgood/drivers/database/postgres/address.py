@@ -46,10 +46,15 @@ _NAME = "lastgood"
 class Address:
     """A database's address, as it stands in the configuration."""
 
-    def __init__(self, dsn: str, masker: Masker) -> None:
+    def __init__(self, dsn: str, masker: Masker, name: str | None = None) -> None:
         self._dsn = dsn
         self._masker = masker
+        self._name = name
         masker.add(dsn)
+
+    def beside(self, name: str) -> Address:
+        """The address of another database of the same server, for the same role."""
+        return Address(self._dsn, self._masker, name)
 
     @contextmanager
     def connected(self, name: str | None = None) -> Iterator[Connection[Any]]:
@@ -133,7 +138,7 @@ class Address:
             ) from None
         for key in _SECRETS & keywords.keys():
             self._masker.add(str(keywords[key]))
-        return keywords
+        return keywords if self._name is None else {**keywords, "dbname": self._name}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from lastgood.drivers.database.postgres.content import (
     next_numbers,
 )
 from lastgood.drivers.database.postgres.faults import told
-from lastgood.drivers.database.postgres.programs import Programs, choose, places
+from lastgood.drivers.database.postgres.foreign import examine, refuse_changed, script_of
+from lastgood.drivers.database.postgres.intake import refuse_powers, taken_in
+from lastgood.drivers.database.postgres.programs import Programs, choose, newest, places
 from lastgood.drivers.database.postgres.restoring import left_out, loaded
 from lastgood.drivers.database.postgres.sides import Sides, may_create, role_of
 from lastgood.drivers.database.postgres.snapshot import HeldSnapshot, hold
@@ -21,11 +23,12 @@ from lastgood.drivers.database.postgres.template import Template
 from lastgood.drivers.database.postgres.verifying import verified
 from lastgood.errors import LastgoodError, RefusedError, RemoteError
 from lastgood.model.problem import Problem
-from lastgood.ports.database import DatabaseFacts
+from lastgood.ports.database import DatabaseFacts, ForeignDump, Intake
 from lastgood.process.masking import Masker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from psycopg import Connection
 
@@ -98,18 +101,69 @@ class PostgresDatabase:
     def restore(self, side: str, chunks: Iterable[bytes]) -> None:
         """See `Database.restore`."""
         template, leave_out, owner, programs = self._prepared()
+
+        def load(name: str) -> None:
+            with self._loader.connected(name) as connection:
+                target = self._loader.target(connection)
+            loaded(programs, target, chunks, leave_out, self._private, self._masker)
+
+        self._filled(side, template, owner, load)
+
+    def examine(self, path: Path) -> ForeignDump:
+        """See `Database.examine`."""
+        return examine(path, self._archivist(), self._private, self._masker)
+
+    def take_in(self, side: str, path: Path, dump: ForeignDump, *, trusted: bool = False) -> Intake:
+        """See `Database.take_in`."""
+        template, _, owner, programs = self._prepared()
+        with self._loader.connected() as connection, self._told(self._live.name):
+            if not trusted:
+                refuse_powers(connection)
+            row = connection.execute("SELECT current_setting('server_version')").fetchone()
+        left = 0
+
+        def load(name: str) -> None:
+            nonlocal left
+            of = path, dump.format, self._archivist(), self._private, self._masker
+            refuse_changed(path, dump)
+            with self._loader.connected(name) as connection, script_of(*of) as script:
+                left = taken_in(connection, script, self._masker)
+            refuse_changed(path, dump)
+
+        self._filled(side, template, owner, load)
+        version = str(row[0]).split(" ")[0] if row else ""
+        return Intake(version=version, client_version=programs.version, left_out=left)
+
+    @contextmanager
+    def side_snapshot(self, side: str, longest_s: float) -> Iterator[HeldSnapshot]:
+        """See `Database.side_snapshot`."""
+        with self._sides.opened(side) as name:
+            address = self._loader.beside(name)
+            with hold(address, self._programs, self._private, self._masker, longest_s) as held:
+                yield held
+
+    def _filled(
+        self, side: str, template: Template, owner: str, load: Callable[[str], None]
+    ) -> None:
+        """Make a side database and load it; whatever fails, nothing of it is left."""
         self._sides.create(side, template, owner)
         try:
             with self._sides.opened(side) as name:
-                with self._loader.connected(name) as connection:
-                    target = self._loader.target(connection)
-                loaded(programs, target, chunks, leave_out, self._private, self._masker)
+                load(name)
                 with self._loader.connected(name) as connection, self._told(name):
                     # Whoever enters it after a swap must not wait for its statistics.
                     connection.execute("ANALYZE")
         except BaseException as error:
             self._undo(side, error)
             raise
+
+    def _archivist(self) -> Programs:
+        """The programs that read archives: the newest, whatever server they came from."""
+        found = newest(places(self._options.programs))
+        if found is None:
+            # It says so, with all that it knows.
+            return choose(OLDEST, places(self._options.programs))
+        return found
 
     def fingerprint(self, side: str) -> Fingerprint:
         """See `Database.fingerprint`."""

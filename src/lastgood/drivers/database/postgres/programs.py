@@ -84,6 +84,12 @@ def choose(server: int, folders: Iterable[Path]) -> Programs:
     return min(usable, key=lambda programs: programs.major)
 
 
+def newest(folders: Iterable[Path]) -> Programs | None:
+    """The newest programs: they read every archive that older ones wrote."""
+    found = (programs for folder in folders if (programs := programs_in(folder)))
+    return max(found, key=lambda programs: programs.major, default=None)
+
+
 def places(configured: Path | None) -> Iterator[Path]:
     """Where the programs are looked for; a folder that was named is the only one."""
     if configured is not None:

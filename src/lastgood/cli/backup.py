@@ -69,6 +69,33 @@ def create(
     return ExitCode.GOOD if stored.restorable else ExitCode.FAILED
 
 
+@command(app, "import")
+def import_(
+    session: Session,
+    file: Annotated[Path, typer.Argument(help="A dump: plain SQL, gzipped, custom, tar, folder.")],
+    database: DatabaseOption = None,
+    key: KeyOption = None,
+    *,
+    trusted: Annotated[
+        bool,
+        typer.Option(
+            "--trusted", help="It is our own: load it though our role could harm the server."
+        ),
+    ] = False,
+    dry_run: DryRunOption = False,
+) -> ExitCode:
+    """Make a proven backup of a dump that was made without lastgood."""
+    from lastgood.app.backups.importing import import_backup, would_import  # noqa: PLC0415 - when it runs
+    from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
+
+    if dry_run:
+        session.would(*would_import(session.project, database, file))
+        return ExitCode.GOOD
+    made = import_backup(session.project, database, file, key, trusted=trusted, tell=session.tell)
+    session.say(backup_document(made.stored, made.store), lambda: summary(made.stored, made.store))
+    return ExitCode.GOOD
+
+
 @command(app, "verify")
 def verify(
     session: Session,
@@ -254,6 +281,12 @@ def summary(stored: StoredBackup, store: str) -> Group:
             f"as of {backup.created_at:%Y-%m-%d %H:%M:%S} UTC, in {backup.seconds:.1f} s"
         ),
     ]
+    if backup.origin is not None:
+        origin = backup.origin
+        lines.append(Text(f"  imported from {origin.file}, {origin.format}"))
+        lines.append(Text(f"  when it was made is known from {origin.created_at_from}"))
+        if origin.left_out:
+            lines.append(Text(f"  {origin.left_out} statements left out: roles, settings, rights"))
     if stored.proof is not None:
         lines.append(Text(f"  restored and compared in {stored.proof.seconds:.1f} s"))
         lines += [Text(f"  {problem.what}", "red") for problem in stored.proof.problems]

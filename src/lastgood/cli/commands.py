@@ -41,7 +41,6 @@ COMMANDS: dict[str, Entry] = {
 }
 
 PLANNED: dict[str, str] = {
-    "backup import": "dumps that a team made itself",
     "db": "rolling back databases",
     "drill": "drills",
     "ready": "the readiness that drills measure",

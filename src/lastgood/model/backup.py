@@ -70,12 +70,34 @@ class Part(Noun, frozen=True, kw_only=True):
     sha256: str
 
 
+class Origin(Noun, frozen=True, kw_only=True):
+    """Where an imported backup came from.
+
+    Attributes:
+        file: the dump that somebody else made.
+        format: what it was packed in.
+        bytes: its size.
+        created_at_from: how it is known when the dump was made.
+        server_version: of the server it is of, as the dump says; may be empty.
+        client_version: of the program that made it, likewise.
+        left_out: statements of it that could not be carried out here, harmlessly.
+    """
+
+    file: str
+    format: str
+    bytes: int
+    created_at_from: str
+    server_version: str = ""
+    client_version: str = ""
+    left_out: int = 0
+
+
 class Backup(Noun, frozen=True, kw_only=True):
     """What the manifest says; written last, so that what has one is whole.
 
     Attributes:
         id: sorts by time.
-        created_at: when the snapshot was taken.
+        created_at: when the snapshot was taken; of an imported one, when its dump was made.
         seconds: from its begin to its manifest.
         parts: its streams.
         keys: its data key, wrapped for each recipient; outside what is authenticated, so that
@@ -83,6 +105,7 @@ class Backup(Noun, frozen=True, kw_only=True):
         releases: what was live then, by service.
         before: for `before-deploy`, the commit that was about to be deployed.
         restore_point: the name of a restore point in the server's log, where one could be made.
+        origin: for `imported`, where it came from.
     """
 
     id: str
@@ -100,6 +123,7 @@ class Backup(Noun, frozen=True, kw_only=True):
     before: str | None = None
     restore_point: str | None = None
     by: str = ""
+    origin: Origin | None = None
 
     @property
     def bytes(self) -> int:

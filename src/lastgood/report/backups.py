@@ -38,6 +38,7 @@ def backup_document(stored: StoredBackup, store: str) -> Document:
         "pinned": stored.pinned or None,
         "before": backup.before,
         "releases": backup.releases,
+        "imported": plain(backup.origin) if backup.origin is not None else None,
         "server_version": backup.server_version,
         "store": store,
     }

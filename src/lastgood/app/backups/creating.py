@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from lastgood.app.backups.place import Place
     from lastgood.app.project import Project
-    from lastgood.ports.database import DatabaseFacts, Snapshot
+    from lastgood.ports.database import DatabaseFacts, Intake, Snapshot
 
     Tell = Callable[[str], None]
 
@@ -59,7 +59,7 @@ def create_backup(project: Project, place: Place, order: Order, tell: Tell) -> B
     backup_id = new_id(begun_at)
     key = new_key()
     keys = wrap(key, recipients, backup_id)  # before anything is read: it may be refused
-    making = _Making(place, backup_id, key, facts, begun_at, tell)
+    making = Making(place, backup_id, key, facts, begun_at, tell)
     with place.database.snapshot(place.settings.snapshot_limit) as snapshot:
         dump = making.part(DUMP, snapshot.dump())
         fingerprint = snapshot.fingerprint()
@@ -85,7 +85,7 @@ def create_backup(project: Project, place: Place, order: Order, tell: Tell) -> B
     return backup
 
 
-class _Making:
+class Making:
     """Seals and stores the parts of one backup under one key."""
 
     def __init__(
@@ -93,7 +93,7 @@ class _Making:
         place: Place,
         backup: str,
         key: bytes,
-        facts: DatabaseFacts,
+        facts: DatabaseFacts | Intake,
         at: datetime,
         tell: Tell,
     ) -> None:

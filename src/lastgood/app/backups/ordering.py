@@ -116,7 +116,12 @@ def order_proof(
 
 def next_due(place: Place) -> datetime | None:
     """When the next scheduled backup is due; None when there is none that a restore has proven."""
-    proven = (one for one in place.kept.all().backups if one.restorable)
+    proven = (
+        one
+        for one in place.kept.all().backups
+        # A dump that somebody else made is no sign that the schedule works.
+        if one.restorable and one.backup.kind is not BackupKind.IMPORTED
+    )
     newest = max((one.backup.created_at for one in proven), default=None)
     return newest + timedelta(seconds=place.settings.every) if newest is not None else None
 

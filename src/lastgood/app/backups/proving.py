@@ -33,7 +33,7 @@ def prove_backup(place: Place, backup: Backup, identity: Identity) -> BackupProo
     """
     began = time.monotonic()
     key = unwrap(backup.keys, identity, backup.id)
-    problems = _problems(place, backup, key)
+    problems = speaking_against(place, backup, key)
     proof = BackupProof(
         backup=backup.id,
         at=now(),
@@ -80,7 +80,8 @@ NOT_ITS_FAULT = ("no space left", "ended by signal", "connection", "shutting dow
 """What a restore says when it was the server or the machine that failed."""
 
 
-def _problems(place: Place, backup: Backup, key: bytes) -> tuple[Problem, ...]:
+def speaking_against(place: Place, backup: Backup, key: bytes) -> tuple[Problem, ...]:
+    """What a restore of a backup shows against it; its manifest need not be stored yet."""
     side = backup.id
     try:
         _read_the_rest(place, backup, key)

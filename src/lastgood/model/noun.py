@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TypeVar
+from threading import Lock
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,6 +14,11 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Fals
 
 
 T = TypeVar("T")
+
+# msgspec finds out how a kind is read when it first reads it, and two threads that do so at once
+# bring the process down: so it is found out once, by one of them.
+_READERS: dict[Any, msgspec.json.Decoder[Any]] = {}
+_ONE_AT_A_TIME = Lock()
 
 
 def to_json(value: object) -> str:
@@ -26,7 +32,11 @@ def from_json(text: str | bytes, kind: type[T]) -> T:
     Raises:
         msgspec.ValidationError: the text is not such a noun.
     """
-    return msgspec.json.decode(text, type=kind)
+    reader: msgspec.json.Decoder[T] | None = _READERS.get(kind)
+    if reader is None:
+        with _ONE_AT_A_TIME:
+            reader = _READERS.setdefault(kind, msgspec.json.Decoder(kind))
+    return reader.decode(text)
 
 
 def digest(value: object) -> str:

@@ -87,6 +87,18 @@ class Intake(Noun, frozen=True, kw_only=True):
     left_out: int
 
 
+class Kept(Noun, frozen=True, kw_only=True):
+    """A side database that is kept, closed, to take the live one's place.
+
+    Attributes:
+        side: its id.
+        problems: who may enter it beside us, or whether it stands open.
+    """
+
+    side: str
+    problems: tuple[Problem, ...] = ()
+
+
 class Snapshot(Protocol):
     """A database at one moment; everything that is read by it belongs together.
 
@@ -181,8 +193,8 @@ class Database(Protocol):
     def side_snapshot(self, side: str, longest_s: float) -> AbstractContextManager[Snapshot]:
         """As `snapshot`, of a side database."""
 
-    def fingerprint(self, side: str) -> Fingerprint:
-        """What a side database holds."""
+    def fingerprint(self, side: str, *, kept: bool = False) -> Fingerprint:
+        """What a side database holds, or a kept one: that is closed again afterwards."""
 
     def verify(self, side: str) -> list[Problem]:
         """What the project's `verify` queries say against a side database."""
@@ -192,3 +204,23 @@ class Database(Protocol):
 
     def sides(self) -> list[str]:
         """The ids of the side databases that are there: also of those that a crash left."""
+
+    def why_unkept(self) -> str:
+        """Why no side database could take the live one's place; empty when one could.
+
+        Raises:
+            RemoteError: the live database does not answer.
+        """
+
+    def keep(self, side: str) -> None:
+        """Make a side database a kept one, in one step, closed; it is none of `sides` any more.
+
+        Done twice it is the same. Raises:
+            RefusedError: there is no such side database (`no-side`), or none can be kept.
+        """
+
+    def kept(self) -> list[Kept]:
+        """The kept ones on the live database's server."""
+
+    def drop_kept(self, side: str) -> None:
+        """Remove a kept one; one that is not there is removed already."""

@@ -41,6 +41,7 @@ def database_conforms(make: Callable[[], Database], change: Callable[[], None]) 
     _refuse(make(), before, dump)
     _leave_nothing(make(), dump)
     _let_go(make())
+    _keep(make(), before, dump)
     database = make()
     database.drop(FIRST)
     database.drop(FIRST)
@@ -100,6 +101,34 @@ def _let_go(database: Database) -> None:
         _demand(
             snapshot.fingerprint().rows > 0, "a dump that was not read to its end harms nothing"
         )
+
+
+def _keep(database: Database, before: Fingerprint, dump: list[bytes]) -> None:
+    _demand(database.kept() == [], "nothing is kept before it is asked for")
+    _raises(RefusedError, partial(database.keep, SECOND))
+    for side in HOSTILE:
+        _raises((UsageError, RefusedError), partial(database.keep, side))
+        _raises((UsageError, RefusedError), partial(database.drop_kept, side))
+    if database.why_unkept():
+        _raises(RefusedError, partial(database.keep, FIRST))
+        return
+    database.keep(FIRST)
+    database.keep(FIRST)
+    _demand(database.sides() == [], "a kept one is no side database that may be removed")
+    database.drop(FIRST)
+    found = database.kept()
+    _demand([one.side for one in found] == [FIRST], "a kept one survives the removal of the others")
+    _demand(not found[0].problems, "a kept one is closed to everybody")
+    after = database.fingerprint(FIRST, kept=True)
+    _demand(after.tables == before.tables, "a kept one can be compared again")
+    _demand(not database.kept()[0].problems, "a kept one is closed again after it was read")
+    database.restore(FIRST, iter(dump))
+    _raises(RefusedError, partial(database.keep, FIRST))
+    _demand(database.sides() == [FIRST], "what is refused harms neither of the two")
+    for _ in range(2):
+        database.drop_kept(FIRST)
+        _demand(database.kept() == [], "what was dropped is gone, and twice is no error")
+    _demand(database.sides() == [FIRST], "and nothing else is")
 
 
 def _breaking(dump: Iterable[bytes]) -> Iterator[bytes]:

@@ -15,8 +15,9 @@ from lastgood.drivers.database.postgres.content import (
 from lastgood.drivers.database.postgres.faults import told
 from lastgood.drivers.database.postgres.foreign import examine, refuse_changed, script_of
 from lastgood.drivers.database.postgres.intake import refuse_powers, taken_in
+from lastgood.drivers.database.postgres.keeping import Keeping
 from lastgood.drivers.database.postgres.programs import Programs, choose, newest, places
-from lastgood.drivers.database.postgres.restoring import left_out, loaded
+from lastgood.drivers.database.postgres.restoring import left_out, loaded, without_owners
 from lastgood.drivers.database.postgres.sides import Sides, may_create, role_of
 from lastgood.drivers.database.postgres.snapshot import HeldSnapshot, hold
 from lastgood.drivers.database.postgres.template import Template
@@ -24,7 +25,7 @@ from lastgood.drivers.database.postgres.verifying import verified
 from lastgood.errors import LastgoodError, RefusedError, RemoteError
 from lastgood.model.problem import Problem
 from lastgood.ports.database import DatabaseFacts, ForeignDump, Intake
-from lastgood.process.masking import Masker
+from lastgood.process.masking import Masker, harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from lastgood.drivers.database.postgres.options import PostgresOptions
     from lastgood.model.backup import Fingerprint
+    from lastgood.ports.database import Kept
     from lastgood.ports.toolbox import Toolbox
 
 # DROP DATABASE ... WITH (FORCE) came with it.
@@ -62,8 +64,9 @@ class PostgresDatabase:
         proof = options.proof_dsn
         self._elsewhere = proof is not None
         self._loader = Address(proof.reveal(), self._masker) if proof else self._live
-        admin = proof or options.admin_dsn
-        self._admin = Address(admin.reveal(), self._masker) if admin else self._live
+        admin = options.admin_dsn
+        self._home = Address(admin.reveal(), self._masker) if admin else self._live
+        self._admin = self._loader if proof else self._home
 
     def facts(self) -> DatabaseFacts:
         """See `Database.facts`."""
@@ -165,9 +168,9 @@ class PostgresDatabase:
             return choose(OLDEST, places(self._options.programs))
         return found
 
-    def fingerprint(self, side: str) -> Fingerprint:
+    def fingerprint(self, side: str, *, kept: bool = False) -> Fingerprint:
         """See `Database.fingerprint`."""
-        with self._reading(side) as connection, self._told(self._sides.name(side)):
+        with self._reading(side, kept=kept) as connection, self._told(self._sides.name(side)):
             fix_text_forms(connection)
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             return fingerprint(connection, next_numbers(connection))
@@ -186,6 +189,37 @@ class PostgresDatabase:
         """See `Database.sides`."""
         return self._sides.found()
 
+    def why_unkept(self) -> str:
+        """See `Database.why_unkept`."""
+        if self._elsewhere:
+            return "backups are restored on another server (`proof_dsn`)"
+        with self._live.connected() as live, self._told(self._live.name):
+            if without_owners(left_out(live)):
+                return (
+                    f"the role {harmless(role_of(live))} may not restore owners and rights: "
+                    "make it a member of every owner"
+                )
+        return ""
+
+    def keep(self, side: str) -> None:
+        """See `Database.keep`."""
+        if self._elsewhere:
+            raise RefusedError(
+                f"the side database {side} cannot be kept",
+                cause=self.why_unkept(),
+                mend="leave `proof_dsn` away, or set `warm_target: off`",
+                code="kept-elsewhere",
+            )
+        self._keeping.keep(side)
+
+    def kept(self) -> list[Kept]:
+        """See `Database.kept`."""
+        return self._keeping.found()
+
+    def drop_kept(self, side: str) -> None:
+        """See `Database.drop_kept`."""
+        self._keeping.sides.drop(side)
+
     def _undo(self, side: str, error: BaseException) -> None:
         """Leave nothing of a side database; what went wrong before stays what is told."""
         try:
@@ -199,6 +233,10 @@ class PostgresDatabase:
     @cached_property
     def _sides(self) -> Sides:
         return Sides(self._live.name, self._admin, self._masker, elsewhere=self._elsewhere)
+
+    @cached_property
+    def _keeping(self) -> Keeping:
+        return Keeping(self._live.name, self._home, self._masker)
 
     def _prepared(self) -> tuple[Template, tuple[str, ...], str, Programs]:
         """How the side database is made, what is left out, whose it is, what loads it."""
@@ -221,11 +259,16 @@ class PostgresDatabase:
             return Template(), 0
 
     @contextmanager
-    def _reading(self, side: str) -> Iterator[Connection[Any]]:
+    def _reading(self, side: str, *, kept: bool = False) -> Iterator[Connection[Any]]:
+        sides = self._sides
+        reader = self._loader
+        if kept:
+            self._keeping.close(side)  # before it is opened for us it is closed to all others
+            sides, reader = self._keeping.sides, self._live
         # Closed again as soon as we are in: that keeps others out, not us.
         with ExitStack() as stack:
-            with self._sides.opened(side) as name:
-                connection = stack.enter_context(self._loader.connected(name))
+            with sides.opened(side) as name:
+                connection = stack.enter_context(reader.connected(name))
             yield connection
 
     def _programs(self, connection: Connection[Any], at_least: int = 0) -> Programs:

@@ -90,3 +90,8 @@ def left_out(live: Connection[Any] | None) -> tuple[str, ...]:
         left = ["--no-owner"]
     # Only a superuser makes a publication of all tables.
     return (*left, "--no-publications") if all_published else tuple(left)
+
+
+def without_owners(left: Sequence[str]) -> bool:
+    """Whether what is left out keeps the copy from ever taking the live database's place."""
+    return "--no-privileges" in left

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 # What PostgreSQL keeps of a name, in bytes; the rest it would cut off silently.
 LONGEST_NAME = 63
 MARK = "__lg_"
-_ID = re.compile(r"(?!.*__lg_)[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
+# Another mark, so that who removes forgotten side databases does not even see the kept ones.
+KEPT_MARK = "__lgwarm_"
+_ID = re.compile(r"(?!.*__lg)[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
 _DIGEST = 8
 _MAY_CREATE = """
     SELECT rolcreatedb OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"""
@@ -39,13 +41,17 @@ class Sides:
         live: the live database's name, from which theirs are made.
         admin: an address on the server whose role may make databases.
         elsewhere: whether the server is another one than the live database's.
+        mark: what stands between the live database's name and the id.
     """
 
-    def __init__(self, live: str, admin: Address, masker: Masker, *, elsewhere: bool) -> None:
+    def __init__(
+        self, live: str, admin: Address, masker: Masker, *, elsewhere: bool, mark: str = MARK
+    ) -> None:
         self._live = live
         self._admin = admin
         self._masker = masker
         self._elsewhere = elsewhere
+        self._mark = mark
 
     def name(self, side: str) -> str:
         """The database's name: `LIVE__lg_ID`, at most 63 bytes.
@@ -60,18 +66,18 @@ class Sides:
                 mend="give it the backup's id",
                 code="side-name",
             )
-        return named(self._live, side)
+        return named(self._live, side, self._mark)
 
     def found(self) -> list[str]:
         """The ids of those that are there."""
-        with self._connected("the side databases cannot be listed") as connection:
-            names = [name for (name,) in connection.execute(_ALL, (MARK,))]
-        ids = [name.rpartition(MARK)[2] for name in names]
-        return [
-            side
-            for side, name in zip(ids, names, strict=True)
-            if _ID.fullmatch(side) and self.name(side) == name
-        ]
+        with self.connected("the side databases cannot be listed") as connection:
+            names = [name for (name,) in connection.execute(_ALL, (self._mark,))]
+        return [side for side in map(self.id_of, names) if side is not None]
+
+    def id_of(self, name: str) -> str | None:
+        """The id in a database's name; None when it is no side database of ours."""
+        side = name.rpartition(self._mark)[2]
+        return side if _ID.fullmatch(side) and self.name(side) == name else None
 
     def create(self, side: str, template: Template, owner: str) -> None:
         """Make an empty one, closed; nobody but its owner will have the right to enter it.
@@ -82,7 +88,7 @@ class Sides:
         from psycopg import errors, sql  # noqa: PLC0415 - for those who need it
 
         name = self.name(side)
-        with self._connected(f"the side database {name} cannot be made") as connection:
+        with self.connected(f"the side database {name} cannot be made") as connection:
             self._may_create(connection)
             clauses = template.clauses(here=not self._elsewhere)
             if owner != role_of(connection):
@@ -122,7 +128,7 @@ class Sides:
         from psycopg import sql  # noqa: PLC0415 - see above
 
         name = self.name(side)
-        with self._connected(f"the side database {name} cannot be removed") as connection:
+        with self.connected(f"the side database {name} cannot be removed") as connection:
             connection.execute(
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
             )
@@ -142,11 +148,12 @@ class Sides:
         from psycopg import sql  # noqa: PLC0415 - see above
 
         statement = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {}")
-        with self._connected(f"the side database {name} cannot be opened or closed") as connection:
+        with self.connected(f"the side database {name} cannot be opened or closed") as connection:
             connection.execute(statement.format(sql.Identifier(name), sql.Literal(whether)))
 
     @contextmanager
-    def _connected(self, what: str) -> Iterator[Connection[Any]]:
+    def connected(self, what: str) -> Iterator[Connection[Any]]:
+        """A connection on which the server's errors are said to be about `what`."""
         with ExitStack() as stack:
             try:
                 connection = stack.enter_context(self._admin.connected())
@@ -157,13 +164,13 @@ class Sides:
                 yield connection
 
 
-def named(live: str, side: str) -> str:
+def named(live: str, side: str, mark: str = MARK) -> str:
     """The name of a side database; a live name that is too long is cut and told apart by a hash."""
-    plain = f"{live}{MARK}{side}"
+    plain = f"{live}{mark}{side}"
     if len(plain.encode()) <= LONGEST_NAME:
         return plain
     digest = hashlib.sha256(live.encode()).hexdigest()[:_DIGEST]
-    rest = f"~{digest}{MARK}{side}"
+    rest = f"~{digest}{mark}{side}"
     cut = live.encode()[: LONGEST_NAME - len(rest)].decode(errors="ignore")
     return f"{cut}{rest}"
 

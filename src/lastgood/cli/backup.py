@@ -11,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from lastgood.cli.session import DryRunOption, Session, command
-from lastgood.errors import ExitCode
+from lastgood.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from lastgood.app.backups.place import Place
+    from lastgood.app.backups.standing import Stands
     from lastgood.model.backup import StoredBackup
 
 app = typer.Typer(
@@ -59,13 +61,14 @@ def create(
         document = {"due": False, "next_at": plain(made.next_at)}
         session.say(document, lambda: f"not due before {until}")
         return ExitCode.GOOD
-    document = backup_document(stored, made.store)
+    stands = made.stands
+    document = backup_document(stored, made.store, warm=stands.has(stored.backup.id))
     if made.unproven is not None:
         # One document: a program must learn of the backup, which is there, and of what is not.
         session.veil(made.unproven)
         document |= error_document(made.unproven)
         session.warn(made.unproven)
-    session.say(document, lambda: summary(stored, made.store))
+    session.say(document, lambda: summary(stored, made.store, stands))
     return ExitCode.GOOD if stored.restorable else ExitCode.FAILED
 
 
@@ -86,13 +89,15 @@ def import_(
 ) -> ExitCode:
     """Make a proven backup of a dump that was made without lastgood."""
     from lastgood.app.backups.importing import import_backup, would_import  # noqa: PLC0415 - when it runs
+    from lastgood.app.backups.standing import UNASKED  # noqa: PLC0415 - likewise
     from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
 
     if dry_run:
         session.would(*would_import(session.project, database, file))
         return ExitCode.GOOD
     made = import_backup(session.project, database, file, key, trusted=trusted, tell=session.tell)
-    session.say(backup_document(made.stored, made.store), lambda: summary(made.stored, made.store))
+    document = backup_document(made.stored, made.store)
+    session.say(document, lambda: summary(made.stored, made.store, UNASKED))
     return ExitCode.GOOD
 
 
@@ -103,21 +108,31 @@ def verify(
     database: DatabaseOption = None,
     key: KeyOption = None,
     *,
+    warm: Annotated[
+        bool,
+        typer.Option("--warm", help="Compare the warm target again; one that differs is dropped."),
+    ] = False,
     dry_run: DryRunOption = False,
 ) -> ExitCode:
     """Restore a backup into a side database and compare what came out."""
     from lastgood.app.backups.ordering import named, order_proof  # noqa: PLC0415 - when it runs
     from lastgood.app.backups.place import place_of  # noqa: PLC0415 - likewise
+    from lastgood.app.backups.standing import warm_targets  # noqa: PLC0415 - likewise
     from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
 
     place = place_of(session.project, database)
+    if warm:
+        return _verify_warm(session, place, backup, dry_run=dry_run)
     found = named(place, backup, whole=False)
     if dry_run:
         session.would(f"restore {found.backup.id} beside {place.name}", {"id": found.backup.id})
         return ExitCode.GOOD
     proven = order_proof(session.project, place, found, key)
-    store = place.store.describe()
-    session.say(backup_document(proven, store), lambda: summary(proven, store))
+    store, stands = place.store.describe(), warm_targets(session.project, place)
+    session.say(
+        backup_document(proven, store, warm=stands.has(found.backup.id)),
+        lambda: summary(proven, store, stands),
+    )
     return ExitCode.GOOD if proven.restorable else ExitCode.FAILED
 
 
@@ -126,45 +141,53 @@ def show(session: Session, backup: BackupArgument = None, database: DatabaseOpti
     """Show a backup: what is in it, for whom, and what its proof said."""
     from lastgood.app.backups.ordering import named  # noqa: PLC0415 - only when it runs
     from lastgood.app.backups.place import place_of  # noqa: PLC0415 - likewise
+    from lastgood.app.backups.standing import warm_targets  # noqa: PLC0415 - likewise
     from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
 
     place = place_of(session.project, database)
     found, store = named(place, backup), place.store.describe()
-    session.say(backup_document(found, store), lambda: summary(found, store))
+    stands = warm_targets(session.project, place)
+    session.say(
+        backup_document(found, store, warm=stands.has(found.backup.id)),
+        lambda: summary(found, store, stands),
+    )
 
 
 @command(app, "list")
 def list_(session: Session, database: DatabaseOption = None) -> None:
     """List the backups of a database, oldest first, and what is damaged or not one."""
     from lastgood.app.backups.place import place_of  # noqa: PLC0415 - only when it runs
+    from lastgood.app.backups.standing import warm_targets  # noqa: PLC0415 - likewise
     from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
     from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
 
     place = place_of(session.project, database)
     read, store = place.kept.all(), place.store.describe()
-    backups = read.backups
+    backups, stands = read.backups, warm_targets(session.project, place)
 
-    def table() -> Table | str:
+    def table() -> Group | str:
         if not backups:
             return f"{place.name} has no whole backup yet: lastgood backup create"
         rows = Table(box=None, pad_edge=False, padding=(0, 1))
-        for column in ("backup", "of (UTC)", "kind", "size", "rows", "proven", "pinned"):
+        for column in ("backup", "of (UTC)", "kind", "size", "rows", "proven", "warm", "pinned"):
             rows.add_column(column)
         for one in backups:
             backup = one.backup
             rows.add_row(
                 backup.id, f"{backup.created_at:%Y-%m-%d %H:%M:%S}", backup.kind.value,
-                size(backup.bytes), str(backup.fingerprint.rows), standing(one), Text(one.pinned),
+                size(backup.bytes), str(backup.fingerprint.rows), standing(one),
+                {True: "warm", False: "", None: "?"}[stands.has(backup.id)], Text(one.pinned),
             )  # fmt: skip
-        return rows
+        return Group(rows, *wrong(stands))
 
     def whole() -> Group:
         damaged = (Text(problem.what, "red") for problem in read.problems)
         return Group(table(), *damaged)
 
     document = {
-        "backups": [backup_document(one, store) for one in backups],
+        "backups": [backup_document(one, store, warm=stands.has(one.backup.id)) for one in backups],
         "problems": plain(read.problems),
+        "warm_target_problems": plain(stands.problems),
     }
     session.say(document, whole)
 
@@ -270,7 +293,35 @@ def export_key(
     session.say({"recipients": known}, table)
 
 
-def summary(stored: StoredBackup, store: str) -> Group:
+def _verify_warm(session: Session, place: Place, backup: str | None, *, dry_run: bool) -> ExitCode:
+    from lastgood.app.backups.warming import recheck_warm  # noqa: PLC0415 - when it runs
+    from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
+    from lastgood.report.documents import plain  # noqa: PLC0415 - likewise
+
+    if backup is not None:
+        raise UsageError(
+            "`--warm` compares the copy that stands, whichever backup it was made of",
+            cause=f"{backup[:60]!r} is named as well",
+            mend="name a backup, or say --warm",
+            code="warm-or-named",
+        )
+    if dry_run:
+        session.would(f"compare the warm target of {place.name}", {"database": place.name})
+        return ExitCode.GOOD
+    stored, problems = recheck_warm(session.project, place)
+    store, found = place.store.describe(), stored.backup.id
+    document = backup_document(stored, store, warm=not problems)
+    session.say(
+        {**document, "warm_target_problems": plain(problems)},
+        lambda: Group(
+            Text(f"the warm target is {'not ' * bool(problems)}what {found} holds", "bold"),
+            *(Text(f"  {problem.what}", "red") for problem in problems),
+        ),
+    )
+    return ExitCode.FAILED if problems else ExitCode.GOOD
+
+
+def summary(stored: StoredBackup, store: str, stands: Stands) -> Group:
     """A backup for people."""
     backup = stored.backup
     lines = [
@@ -290,7 +341,14 @@ def summary(stored: StoredBackup, store: str) -> Group:
     if stored.proof is not None:
         lines.append(Text(f"  restored and compared in {stored.proof.seconds:.1f} s"))
         lines += [Text(f"  {problem.what}", "red") for problem in stored.proof.problems]
-    return Group(*lines)
+    if stands.has(backup.id):
+        lines.append(Text("  its restored copy stands beside the database, as the warm target"))
+    return Group(*lines, *wrong(stands))
+
+
+def wrong(stands: Stands) -> list[Text]:
+    """What is wrong with the warm target, for people."""
+    return [Text(f"{one.what}; {one.mend}", "red") for one in stands.problems]
 
 
 def standing(stored: StoredBackup) -> str:

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from lastgood.report.documents import Document
 
 
-def backup_document(stored: StoredBackup, store: str) -> Document:
+def backup_document(stored: StoredBackup, store: str, *, warm: bool | None = None) -> Document:
     """What `backup create`, `verify` and `show` answer.
 
     Args:
         stored: the backup with its proof.
         store: where it is kept, without credentials.
+        warm: whether its restored copy stands as the warm target; None when nobody knows.
     """
     backup, proof = stored.backup, stored.proof
     return {
@@ -34,7 +35,7 @@ def backup_document(stored: StoredBackup, store: str) -> Document:
         "restorable": stored.restorable if proof is not None else None,
         "problems": plain(proof.problems) if proof is not None else [],
         "proof_seconds": round(proof.seconds, 3) if proof is not None else None,
-        "warm_target": False,
+        "warm_target": warm,
         "pinned": stored.pinned or None,
         "before": backup.before,
         "releases": backup.releases,

@@ -10,6 +10,8 @@ from lastgood.app.backups.creating import Order, create_backup
 from lastgood.app.backups.keys import identity_of
 from lastgood.app.backups.place import place_of
 from lastgood.app.backups.proving import prove_backup
+from lastgood.app.backups.standing import UNASKED, Stands, warm_targets
+from lastgood.app.backups.warming import Warming
 from lastgood.app.project import now, operator
 from lastgood.errors import LastgoodError, RefusedError
 from lastgood.model.backup import BackupKind, StoredBackup
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from lastgood.app.backups.place import Place
     from lastgood.app.project import Project
+    from lastgood.model.backup import Backup
 
     Tell = Callable[[str], None]
 
@@ -34,12 +37,14 @@ class Made:
         store: where it is kept.
         next_at: when the next one is due.
         unproven: why it could not be proven, where nothing speaks against it.
+        stands: the warm targets afterwards.
     """
 
     store: str
     stored: StoredBackup | None = None
     next_at: datetime | None = None
     unproven: LastgoodError | None = None
+    stands: Stands = UNASKED
 
 
 def order_backup(
@@ -73,11 +78,14 @@ def order_backup(
     _remember(project, "backup.created", f"{backup.id} of {place.name}: {size}")
     tell(f"{backup.id} is stored; it is restored now, to prove it")
     stored = StoredBackup(backup=backup)
+    warming, unproven = Warming(project, place, tell), None
     try:
-        proof = order_proof(project, place, stored)
+        stored = order_proof(project, place, stored, promote=warming.promote)
     except LastgoodError as error:
-        return Made(store=where, stored=stored, unproven=error)
-    return Made(store=where, stored=proof)
+        unproven = error
+    warming.settle()
+    stands = warm_targets(project, place)
+    return Made(store=where, stored=stored, unproven=unproven, stands=stands)
 
 
 def would_order(
@@ -96,16 +104,20 @@ def would_order(
 
 
 def order_proof(
-    project: Project, place: Place, stored: StoredBackup, key: Path | None = None
+    project: Project,
+    place: Place,
+    stored: StoredBackup,
+    key: Path | None = None,
+    promote: Callable[[Backup], None] | None = None,
 ) -> StoredBackup:
-    """Prove a backup by a restore; gives it with its proof.
+    """Prove a backup by a restore; gives it with its proof. For the rest see `prove_backup`.
 
     Raises:
         LastgoodError: it could not be tried; nothing is said of the backup.
     """
     backup = stored.backup
     try:
-        proof = prove_backup(place, backup, identity_of(project, place, key))
+        proof = prove_backup(place, backup, identity_of(project, place, key), promote)
     except LastgoodError as error:
         _remember(project, "backup.unproven", f"{backup.id} could not be proven: {error}")
         raise

@@ -15,14 +15,25 @@ from lastgood.model.backup import Backup, BackupProof
 from lastgood.model.problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lastgood.app.backups.place import Place
     from lastgood.backup.identity import Identity
 
 
-def prove_backup(place: Place, backup: Backup, identity: Identity) -> BackupProof:
+def prove_backup(
+    place: Place,
+    backup: Backup,
+    identity: Identity,
+    promote: Callable[[Backup], None] | None = None,
+) -> BackupProof:
     """Restore a backup and compare; the proof is kept beside it, whatever it says.
+
+    Args:
+        place: where the backup is.
+        backup: what is proven.
+        identity: whose key opens it.
+        promote: called while the restored copy of a proven one stands: it may be kept.
 
     What speaks against the backup is in the proof. What only kept us from looking (the server does
     not answer, no right to make a database) is raised, and nothing is said of the backup.
@@ -33,7 +44,24 @@ def prove_backup(place: Place, backup: Backup, identity: Identity) -> BackupProo
     """
     began = time.monotonic()
     key = unwrap(backup.keys, identity, backup.id)
-    problems = speaking_against(place, backup, key)
+    problems = _restored(place, backup, key)
+    try:
+        problems = problems or _compared(place, backup)
+        proof = _kept_proof(place, backup, identity, problems, began)
+        if proof.restorable and promote is not None:
+            promote(backup)
+        return proof
+    finally:
+        place.database.drop(backup.id)  # one that is kept has another name by now
+
+
+def _kept_proof(
+    place: Place,
+    backup: Backup,
+    identity: Identity,
+    problems: tuple[Problem, ...],
+    began: float,
+) -> BackupProof:
     proof = BackupProof(
         backup=backup.id,
         at=now(),
@@ -82,20 +110,28 @@ NOT_ITS_FAULT = ("no space left", "ended by signal", "connection", "shutting dow
 
 def speaking_against(place: Place, backup: Backup, key: bytes) -> tuple[Problem, ...]:
     """What a restore of a backup shows against it; its manifest need not be stored yet."""
-    side = backup.id
+    problems = _restored(place, backup, key)
+    try:
+        return problems or _compared(place, backup)
+    finally:
+        place.database.drop(backup.id)
+
+
+def _restored(place: Place, backup: Backup, key: bytes) -> tuple[Problem, ...]:
     try:
         _read_the_rest(place, backup, key)
-        place.database.restore(side, part_of(place, backup, key, DUMP))
+        place.database.restore(backup.id, part_of(place, backup, key, DUMP))
     except LastgoodError as error:
         if not speaks_against(error):
             raise
         what = f"{error.message}: {error.cause}" if error.cause else error.message
         return (Problem(code=error.code, what=what, mend=error.mend),)
-    try:
-        found = place.database.fingerprint(side)
-        return (*differences(backup.fingerprint, found), *place.database.verify(side))
-    finally:
-        place.database.drop(side)
+    return ()
+
+
+def _compared(place: Place, backup: Backup) -> tuple[Problem, ...]:
+    found = place.database.fingerprint(backup.id)
+    return (*differences(backup.fingerprint, found), *place.database.verify(backup.id))
 
 
 def speaks_against(error: LastgoodError) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lastgood.app.backups.freezing import frozen
+from lastgood.app.backups.standing import warm_targets
 from lastgood.app.project import now, operator
 from lastgood.backup.retention import Facts, Rules, Target, decide
 from lastgood.model.release import Standing
-from lastgood.model.watch import WatchKind
 
 if TYPE_CHECKING:
     from lastgood.app.backups.place import Place
@@ -66,8 +67,13 @@ def rules(place: Place) -> Rules:
 
 def facts(project: Project, place: Place) -> Facts:
     """What retention must know of releases, holds, incidents and failures."""
+    warm = warm_targets(project, place)
     return Facts(
-        targets=tuple(_targets(project)), frozen=_frozen(project), failing=_failing(project, place)
+        targets=tuple(_targets(project)),
+        in_use=frozenset(warm.sides or ()),
+        # What is not known to be unused is in use.
+        frozen=frozen(project) or (warm.problems[0].what if warm.sides is None else ""),
+        failing=_failing(project, place),
     )
 
 
@@ -83,19 +89,6 @@ def _targets(project: Project) -> list[Target]:
         for one in project.state.ledger.deployments(project.name, limit=1000)
         if (one.service, one.commit) in good
     ]
-
-
-def _frozen(project: Project) -> str:
-    """Why nothing may go now: what is old today may be wanted tonight."""
-    state = project.state
-    incident = state.incidents.current(project.name)
-    if incident is not None:
-        return f"{incident.id} is open"
-    held = state.holds.standing(project.name)
-    if held:
-        return f"{held[0].service} {held[0].commit[:12]} is held"
-    soaks = [one for one in state.watches.pending(project.name) if one.kind is WatchKind.SOAK]
-    return f"{soaks[0].service} {soaks[0].subject[:12]} soaks" if soaks else ""
 
 
 def _failing(project: Project, place: Place) -> str:

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from tests.drivers.database.postgres.conftest import PASSWORD
+from tests.servers import PASSWORD
 
 from lastgood.errors import LastgoodError, RefusedError, RemoteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.drivers.database.postgres.conftest import Case, Server
+    from tests.drivers.database.postgres.conftest import Case
+    from tests.servers import Server
 
 SIDE = "20260801T120000.000Z-0a1b2c3d"
 

@@ -42,7 +42,7 @@ def test_an_engineer_restores_it(shop: Shop) -> None:
     key.write_text(f"{recovery}\n", encoding="utf-8")
     shutil.rmtree(shop.place / "backups")
 
-    fetch, look, decrypt, restore, pipe = commands()
+    fetch, look, decrypt, restore, pipe, *_ = commands()
     assert "s3 cp" in fetch
     done = by_hand(shop, fetched, look + decrypt + restore.replace("side", f"{shop.name}_a"))
     manifest = json.loads((fetched / "manifest.json").read_bytes())

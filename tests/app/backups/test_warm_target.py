@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import pytest
 from tests.app.backups.warmed import BAD, GOOD, LATER, Shop
 from tests.servers import running
 
+from lastgood.app.backups.freezing import frozen
 from lastgood.app.backups.pruning import facts
 from lastgood.app.backups.standing import warm_targets
 from lastgood.app.backups.warming import Warming, recheck_warm
@@ -24,7 +26,9 @@ from lastgood.demo.database import _programs
 from lastgood.errors import RefusedError
 from lastgood.model.noun import to_json
 from lastgood.model.release import Standing
+from lastgood.model.run import Run, RunState
 from lastgood.model.watch import WatchKind, WatchState
+from lastgood.testing.plans import plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -167,6 +171,60 @@ def test_it_is_frozen_while_something_soaks_is_held_or_burns(shop: Shop) -> None
     shop.project.state.incidents.resolve(incident.id, "ada", at)
     last = shop.made()
     assert shop.kept == [last]
+
+
+def test_nothing_goes_while_a_run_is_under_way(shop: Shop) -> None:
+    """It may be swapping the warm target in."""
+    first = shop.made()
+    at = datetime.now(UTC)
+    state = shop.project.state
+    state.journal.create_run(
+        Run(id="run-1", environment="production", plan=plan_of(), plan_digest="1", epoch=1,
+            state=RunState.OPEN, by="ada", commanded_at=at)
+    )  # fmt: skip
+    assert frozen(shop.project) == "a run is under way"
+    shop.made()
+    assert shop.kept == [first]
+
+
+def test_proven_on_another_server_it_is_kept_on_none(shop: Shop) -> None:
+    first = shop.made()
+    shop.server.execute(f"CREATE DATABASE {shop.name}_proof")
+    shop.configure(warm_target="every-backup", proof_dsn=shop.server.dsn(f"{shop.name}_proof"))
+    shop.made()
+    assert "another server" in " ".join(shop.said)
+    assert shop.kept == [first]
+
+
+def test_what_hinders_the_promotion_is_no_fault_of_the_backup(shop: Shop) -> None:
+    made = shop.backup().stored
+    assert made is not None
+    after = copied(shop, made.backup)
+    name = f"{shop.name}__lg_{after.id}"
+    shop.server.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')
+    warming = Warming(shop.project, shop.place, shop.said.append)
+
+    with shop.server.superuser(name):
+        warming.promote(after)
+    warming.settle()
+
+    assert shop.kept == [made.backup.id]
+    assert shop.events() == ["warm-target.kept", "warm-target.failed"]
+    assert "other user" in shop.said[-1] or "accessed" in shop.said[-1]
+
+
+def test_two_at_once_leave_the_newer_one(shop: Shop) -> None:
+    made = shop.backup().stored
+    assert made is not None
+    older, newer = copied(shop, made.backup), copied(shop, made.backup)
+    one, other = (Warming(shop.project, shop.place, shop.said.append) for _ in range(2))
+    one.promote(older)
+    other.promote(newer)
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(one.settle), pool.submit(other.settle)]:
+            done.result()
+    assert shop.kept == [newer.id]
+    assert not warm_targets(shop.project, shop.place).problems
 
 
 def test_switched_off_it_goes_with_the_next_backup(shop: Shop) -> None:

@@ -313,6 +313,8 @@ def test_a_damaged_backup_is_said_to_be_damaged(shop: Shop) -> None:
         assert shop.databases() == {shop.name}
     shop.part(backup).unlink()
     is_damaged(shop, backup)
+    # The newest is not passed over for an older one that is whole.
+    assert shop.run("verify", "--json").json["id"] == backup
     (problem,) = shop.said("list")["problems"]
     assert backup in problem["what"]
     assert backup in shop.run("list").out

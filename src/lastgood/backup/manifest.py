@@ -149,6 +149,16 @@ class Backups:
             )
         return stored
 
+    def newest(self) -> str | None:
+        """The newest that was ever finished, whether or not it is whole still; None without any."""
+        folders, _ = self._folders()
+        finished = (
+            backup
+            for backup, objects in folders.items()
+            if self.key(backup, MANIFEST) in {one.key for one in objects}
+        )
+        return max(finished, default=None)  # an id begins with its time
+
     def all(self) -> Reading:
         """Every backup; what is damaged is a problem, and hides none of the others.
 

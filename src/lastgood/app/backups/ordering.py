@@ -144,13 +144,15 @@ def named(place: Place, backup_id: str | None, *, whole: bool = True) -> StoredB
     Args:
         place: where backups are.
         backup_id: which one.
-        whole: whether one that is named must have all its parts; a proof finds out itself.
+        whole: whether it must have all its parts, as those that are listed have; a proof finds out
+            itself, and must not pass over a newest one that was cut off.
 
     Raises:
         RefusedError: there is none (`no-backup`).
     """
-    if backup_id is not None:
-        return place.kept.read(backup_id, whole=whole)
+    wanted = backup_id if whole or backup_id is not None else place.kept.newest()
+    if wanted is not None:
+        return place.kept.read(wanted, whole=whole)
     found = place.kept.all().backups
     if found:
         return found[-1]

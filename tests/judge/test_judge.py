@@ -18,6 +18,7 @@ from lastgood.model.verdict import Decision, Method
 from lastgood.testing.nouns import START, at, failing, health, observation, release, share
 
 if TYPE_CHECKING:
+    from lastgood.model.check import Health
     from lastgood.model.observation import Observation
     from lastgood.model.release import Release
     from lastgood.model.verdict import Verdict
@@ -533,3 +534,31 @@ def test_a_running_outage_need_not_be_waited_for_by_who_knows_more() -> None:
 def test_that_this_machine_is_blind_is_said_once() -> None:
     verdict = decide(Statement(), observation(SICK, connectivity=False))
     assert len([r for r in verdict.reasons if "reached nothing at all" in r]) == 1
+
+
+def showing(what: str | None, state: HealthState = HealthState.FAILING) -> Health:
+    seen = health("data", state, since=-5)
+    assert seen.last is not None
+    last = msgspec.structs.replace(seen.last, error="index by_email: damaged", shows=what)
+    return msgspec.structs.replace(seen, last=last)
+
+
+def test_a_check_that_found_damage_answers_for_corruption() -> None:
+    verdict = decide(Statement(), observation(showing("corruption"), health("api"), services=LIVE))
+    assert (verdict.decision, verdict.method) == (ROLLBACK, Method.DATABASE)
+    assert verdict.path[-1].because == "data is damaged: data: index by_email: damaged"
+    assert ("data", "failing") in {(one.name, one.value) for one in verdict.evidence}
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        observation(showing(None), health("api"), services=LIVE),
+        observation(showing("corruption", HealthState.UNKNOWN), health("api"), services=LIVE),
+        observation(showing("corruption"), health("api"), services=LIVE, connectivity=False),
+    ],
+)
+def test_what_shows_no_damage_or_is_not_believed_is_no_corruption(seen: Observation) -> None:
+    verdict = decide(Statement(), seen)
+    assert verdict.decision is not ROLLBACK
+    assert verdict.method is not Method.DATABASE

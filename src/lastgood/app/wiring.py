@@ -109,8 +109,12 @@ def wire_store(
 
 
 def _wire_checks(environment: Environment, maker: _Maker, drivers: Drivers, masker: Masker) -> None:
+    databases = {name: database.options for name, database in environment.databases.items()}
     for name, check in environment.checks.items():
-        made = maker.make("check", check.driver, check.options, name)
+        # A check of a database is told where it is by the name that it has under `databases`.
+        completed = getattr(check.options, "completed", None)
+        options = check.options if completed is None else completed(databases)
+        made = maker.make("check", check.driver, options, name)
         drivers.checks[name] = VeiledCheck(cast("Check", made), masker)
         drivers.thresholds[name] = Thresholds(
             fail_after=check.fail_after, recover_after=check.recover_after

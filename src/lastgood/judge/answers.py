@@ -8,6 +8,7 @@ What a person states is the answer; what was measured is said beside it. Without
   asked too: every check failing counts as all users affected, whether the outage is old enough or
   not, because waiting ten minutes helps nobody when a new release took everything down; every check
   healthy and nobody measured affected counts as no.
+- *corruption* is also what a failing check showed that found damage in a database.
 - *outage* is complete when every check of one service is believed to fail and no fresh measurement
   shows that most users are served all the same.
 - A *stated* outage that is not over its threshold does not answer the share of users: whoever
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from lastgood.judge.case import Case
 
 NOT_STATED = "not stated"
+CORRUPTION = "corruption"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +75,17 @@ def flag(what: str, read: Callable[[Case], bool]) -> Callable[[Case], Answer]:
         return Answer(says=Says.NO, because=NOT_STATED)
 
     return answer
+
+
+def corruption(case: Case) -> Answer:
+    """Whether data is corrupted: a person says so, or a check found damage."""
+    if case.statement.corruption:
+        return Answer(says=Says.YES, because=stated(case, "corrupted data"), stated=True)
+    found = case.showing(CORRUPTION)
+    if not found:
+        return Answer(says=Says.NO, because=NOT_STATED)
+    said = [f"{name}: {health.last.error}" for name, health in found.items() if health.last]
+    return Answer(says=Says.YES, because=f"data is damaged: {'; '.join(said)}")
 
 
 def outage(case: Case) -> Answer:

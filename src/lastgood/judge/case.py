@@ -55,6 +55,12 @@ class Case:
         """The checks that are believed to fail."""
         return {n: h for n, h in self.healths.items() if h.state is HealthState.FAILING}
 
+    def showing(self, what: str) -> dict[str, Health]:
+        """The failing checks whose last look showed this, e.g. `corruption`."""
+        return {
+            n: h for n, h in self.failing.items() if h.last is not None and h.last.shows == what
+        }
+
     @property
     def healthy(self) -> bool:
         """Whether there are checks and every one of them is believed to be healthy."""

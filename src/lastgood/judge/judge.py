@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ANSWERS: Mapping[str, Callable[[Case], Answer]] = {
     "input": answers.known,
     "security": answers.flag("a security issue", lambda case: case.statement.security),
-    "corruption": answers.flag("corrupted data", lambda case: case.statement.corruption),
+    "corruption": answers.corruption,
     "data-loss": answers.flag("lost data", lambda case: case.statement.data_loss),
     "outage": answers.outage,
     "affected": answers.affected,
@@ -119,7 +119,8 @@ def method(case: Case) -> Method:
     stated = case.statement
     if len(case.affected_services) > 1:
         return Method.FULL
-    if stated.failed_migration or stated.corruption or stated.data_loss:
+    damaged = stated.corruption or bool(case.showing(answers.CORRUPTION))
+    if stated.failed_migration or damaged or stated.data_loss:
         return Method.DATABASE
     return Method.CI if stated.failed_deployment else Method.AUTO
 

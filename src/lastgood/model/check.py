@@ -21,6 +21,7 @@ class CheckResult(Noun, frozen=True, kw_only=True):
         error: why it is not ok, in one line; None when ok.
         tls_expires_at: the certificate's end, for HTTPS.
         own_fault: it failed because this machine has no connectivity: says nothing of the service.
+        shows: what its failure shows beyond itself, e.g. `corruption`; None where it shows nothing.
     """
 
     name: str
@@ -33,6 +34,7 @@ class CheckResult(Noun, frozen=True, kw_only=True):
     error: str | None = None
     tls_expires_at: datetime | None = None
     own_fault: bool = False
+    shows: str | None = None
 
 
 class HealthState(StrEnum):

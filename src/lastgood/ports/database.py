@@ -6,7 +6,7 @@ Every method blocks and is called from a worker thread.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from lastgood.model.noun import Noun
 from lastgood.model.problem import Problem
@@ -224,3 +224,17 @@ class Database(Protocol):
 
     def drop_kept(self, side: str) -> None:
         """Remove a kept one; one that is not there is removed already."""
+
+
+@runtime_checkable
+class RestorePoints(Protocol):
+    """What a database offers beside, whose server keeps a log that can be replayed to a point."""
+
+    def restore_point(self, name: str) -> str:
+        """Name the present moment in the server's log; gives where in the log it is.
+
+        Raises:
+            RefusedError: the name is none, or our role may not, or the server keeps too little in
+                its log (`no-restore-point`).
+            RemoteError: the server does not answer, or fails.
+        """

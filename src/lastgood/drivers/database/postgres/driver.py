@@ -17,6 +17,7 @@ from lastgood.drivers.database.postgres.foreign import examine, refuse_changed, 
 from lastgood.drivers.database.postgres.intake import refuse_powers, taken_in
 from lastgood.drivers.database.postgres.keeping import Keeping
 from lastgood.drivers.database.postgres.programs import Programs, choose, newest, places
+from lastgood.drivers.database.postgres.restorepoint import restore_point
 from lastgood.drivers.database.postgres.restoring import left_out, loaded, without_owners
 from lastgood.drivers.database.postgres.sides import Sides, may_create, role_of
 from lastgood.drivers.database.postgres.snapshot import HeldSnapshot, hold
@@ -219,6 +220,13 @@ class PostgresDatabase:
     def drop_kept(self, side: str) -> None:
         """See `Database.drop_kept`."""
         self._keeping.sides.drop(side)
+
+    def restore_point(self, name: str) -> str:
+        """See `RestorePoints.restore_point`."""
+        # A right that is granted in the live database would be in its dump, which then only a
+        # superuser could restore. The log is the whole server's.
+        with self._live.connected("postgres") as connection:
+            return restore_point(connection, name, self._masker)
 
     def _undo(self, side: str, error: BaseException) -> None:
         """Leave nothing of a side database; what went wrong before stays what is told."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from datetime import UTC
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from datetime import UTC, datetime
 
 DUMP, ROLES, SETTINGS, STATE = "dump", "roles", "settings", "state"
 PARTS = (DUMP, ROLES, SETTINGS, STATE)
+# Beside the backups' own folders: when each recipient's key last opened one.
+OPENED = "opened"
 MANIFEST, PROOF, PIN = "manifest.json", "proof.json", "pin.json"
 _ID = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{8}", re.ASCII)
 
@@ -25,3 +23,11 @@ def new_id(at: datetime) -> str:
 def is_id(text: str) -> bool:
     """Whether this is a backup's name."""
     return _ID.fullmatch(text) is not None
+
+
+def taken_at(backup: str) -> datetime:
+    """When the backup of this name was begun, to the second; long ago if it names no day."""
+    try:
+        return datetime.strptime(backup[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)

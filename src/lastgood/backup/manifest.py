@@ -7,12 +7,13 @@ are found and removed when they are old enough to be nobody's work any more.
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from lastgood.backup.layout import MANIFEST, PIN, PROOF, is_id
-from lastgood.backup.reading import DamagedError, backup_in, pin_in, proof_in
+from lastgood.backup.layout import MANIFEST, OPENED, PIN, PROOF, is_id
+from lastgood.backup.reading import DamagedError, Opening, backup_in, opening_in, pin_in, proof_in
 from lastgood.errors import RefusedError
 from lastgood.model.backup import StoredBackup
 from lastgood.model.noun import to_json
@@ -111,6 +112,29 @@ class Backups:
         """
         self.read(proof.backup, whole=False)
         self._store.replace(self.key(proof.backup, PROOF), to_json(proof).encode())
+
+    def opened(self, recipients: Iterable[str], at: datetime) -> None:
+        """Keep that these recipients' keys opened a backup: it outlives the backup itself."""
+        for recipient in recipients:
+            name = hashlib.sha256(recipient.encode()).hexdigest()[:32]
+            opening = Opening(recipient=recipient, at=at)
+            self._store.replace(self.key(OPENED, name), to_json(opening).encode())
+
+    def openings(self) -> dict[str, datetime]:
+        """When each recipient's key last opened a backup here; what cannot be read tells nothing.
+
+        Raises:
+            RemoteError: the store does not answer.
+        """
+        found: dict[str, datetime] = {}
+        for one in self._listed(OPENED):
+            try:
+                DamagedError.unless_small(OPENED, one.bytes)
+                opening = opening_in(self._store.get(one.key))
+            except RefusedError:  # damaged, or removed just now
+                continue
+            found[opening.recipient] = max(opening.at, found.get(opening.recipient, opening.at))
+        return found
 
     def pin(self, backup: str, why: str) -> None:
         """Keep a backup until it is unpinned."""
@@ -235,7 +259,7 @@ class Backups:
             backup, slash, _ = one.key.split("/", 2)[2].partition("/")
             if slash and is_id(backup):
                 folders.setdefault(backup, []).append(one)
-            else:
+            elif not slash or backup != OPENED:
                 foreign.append(one.key)
         return folders, foreign
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from datetime import datetime
+from typing import TypeVar
 
 from lastgood.errors import RefusedError
 from lastgood.model.backup import Backup, BackupProof
 from lastgood.model.noun import Noun, from_json
 from lastgood.model.problem import Problem
 from lastgood.process.masking import harmless
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 LONGEST = 64 * 1024 * 1024
 LONGEST_WHY = 500
@@ -24,6 +22,13 @@ class Pin(Noun, frozen=True, kw_only=True):
     """Why a backup must stay."""
 
     why: str
+
+
+class Opening(Noun, frozen=True, kw_only=True):
+    """When a recipient's key last opened a backup."""
+
+    recipient: str
+    at: datetime
 
 
 class DamagedError(RefusedError):
@@ -69,6 +74,17 @@ def proof_in(text: bytes, backup: str) -> BackupProof:
     if proof.backup != backup:
         raise DamagedError("damaged-proof", "its proof is another backup's")
     return proof
+
+
+def opening_in(text: bytes) -> Opening:
+    """When a recipient's key last opened a backup.
+
+    Raises:
+        DamagedError: it does not say.
+    """
+    opening = _noun(text, Opening, "damaged-opening")
+    _refuse_zoneless(opening.at, "damaged-opening")
+    return opening
 
 
 def pin_in(text: bytes) -> str:

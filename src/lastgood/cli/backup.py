@@ -57,9 +57,9 @@ def create(
     made = order_backup(session.project, database, before_deploy, if_due=if_due, tell=session.tell)
     stored = made.stored
     if stored is None:
-        until = f"{made.next_at:%Y-%m-%d %H:%M:%S} UTC"
-        document = {"due": False, "next_at": plain(made.next_at)}
-        session.say(document, lambda: f"not due before {until}")
+        document = {"due": False, "under_way": made.under_way, "next_at": plain(made.next_at)}
+        due = f"not due before {made.next_at:%Y-%m-%d %H:%M:%S} UTC" if made.next_at else ""
+        session.say(document, lambda: due or "one is being made already")
         return ExitCode.GOOD
     stands = made.stands
     document = backup_document(stored, made.store, warm=stands.has(stored.backup.id))

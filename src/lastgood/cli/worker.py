@@ -14,7 +14,7 @@ app = typer.Typer()
 
 @command(app)
 def worker(session: Session) -> ExitCode:
-    """Carry out open runs and keep watches until stopped; docs/worker.md has a systemd unit."""
+    """Carry out runs, keep watches and back up on schedule; docs/worker.md has a systemd unit."""
     from lastgood.app.runs.running import serve  # noqa: PLC0415 - only when it runs
 
     session.tell(f"working for {session.project.settings.project}; Ctrl-C stops")

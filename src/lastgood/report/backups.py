@@ -38,6 +38,7 @@ def backup_document(stored: StoredBackup, store: str, *, warm: bool | None = Non
         "warm_target": warm,
         "pinned": stored.pinned or None,
         "before": backup.before,
+        "restore_point": backup.restore_point,
         "releases": backup.releases,
         "imported": plain(backup.origin) if backup.origin is not None else None,
         "server_version": backup.server_version,

@@ -94,9 +94,13 @@ class Events:
             rows = connection.execute(query.order_by(events.c.seq).limit(limit))
             return [noun_of(Event, row) for row in rows]
 
-    def tail(self, limit: int = 20, environment: str | None = None) -> Sequence[Event]:
-        """The newest events, in order."""
+    def tail(
+        self, limit: int = 20, environment: str | None = None, kinds: Sequence[str] = ()
+    ) -> Sequence[Event]:
+        """The newest events, in order; where kinds are named, only of these."""
         query = _narrowed(environment, None, None).order_by(events.c.seq.desc()).limit(limit)
+        if kinds:
+            query = query.where(events.c.kind.in_(kinds))
         with self._database.read() as connection:
             rows = connection.execute(query)
             return [noun_of(Event, row) for row in rows][::-1]

@@ -15,8 +15,10 @@ from lastgood.app.project import now, operator
 from lastgood.backup.layout import DUMP, ROLES, SETTINGS, STATE, new_id
 from lastgood.backup.recipients import find_recipients, wrap
 from lastgood.backup.sealing import new_key, seal
+from lastgood.errors import LastgoodError
 from lastgood.model.backup import Backup, BackupKind, Part
 from lastgood.model.sealed import SealedHeader
+from lastgood.ports.database import RestorePoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -65,6 +67,8 @@ def create_backup(project: Project, place: Place, order: Order, tell: Tell) -> B
         fingerprint = snapshot.fingerprint()
         parts = (dump, *making.beside(project, snapshot))
         at = snapshot.at
+    # At the end: what is written until then can be replayed up to it.
+    point = restore_point(place, backup_id, tell) if order.before else None
     backup = Backup(
         id=backup_id,
         environment=project.name,
@@ -79,10 +83,27 @@ def create_backup(project: Project, place: Place, order: Order, tell: Tell) -> B
         fingerprint=fingerprint,
         releases=_live(project),
         before=order.before,
+        restore_point=point,
         by=operator(),
     )
     place.kept.commit(backup)
     return backup
+
+
+def restore_point(place: Place, backup: str, tell: Tell) -> str | None:
+    """A named point in the server's log, where the server and our role can make one.
+
+    Most roles may not, and the backup is as good without it: that is only said.
+    """
+    if not isinstance(place.database, RestorePoints):
+        return None
+    name = f"lastgood_{backup}"
+    try:
+        place.database.restore_point(name)
+    except LastgoodError as error:
+        tell(f"no restore point in the server's log: {error.cause or error.message}")
+        return None
+    return name
 
 
 class Making:

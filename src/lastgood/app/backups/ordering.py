@@ -7,11 +7,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from lastgood.app.backups.creating import Order, create_backup
+from lastgood.app.backups.deploying import release_before
 from lastgood.app.backups.keys import identity_of
+from lastgood.app.backups.overdue import CREATED, FAILED, PROVEN, sound_if_overdue
 from lastgood.app.backups.place import place_of
 from lastgood.app.backups.proving import prove_backup
+from lastgood.app.backups.pruning import prune_backups
 from lastgood.app.backups.standing import UNASKED, Stands, warm_targets
 from lastgood.app.backups.warming import Warming
+from lastgood.app.backups.tidying import proof_turn, tidy
+from lastgood.app.backups.turns import turn, turn_file
 from lastgood.app.project import now, operator
 from lastgood.errors import LastgoodError, RefusedError
 from lastgood.model.backup import BackupKind, StoredBackup
@@ -36,6 +41,7 @@ class Made:
         stored: the backup; None when none was due.
         store: where it is kept.
         next_at: when the next one is due.
+        under_way: somebody else on this machine makes one now.
         unproven: why it could not be proven, where nothing speaks against it.
         stands: the warm targets afterwards.
     """
@@ -43,6 +49,7 @@ class Made:
     store: str
     stored: StoredBackup | None = None
     next_at: datetime | None = None
+    under_way: bool = False
     unproven: LastgoodError | None = None
     stands: Stands = UNASKED
 
@@ -56,35 +63,81 @@ def order_backup(
         project: with the database and its settings.
         database: which one; the only one when left out.
         before: the commit that is about to be deployed.
-        if_due: nothing is done while the newest scheduled one is young enough.
+        if_due: nothing is done while the newest one is young enough, or another is being made.
         tell: is given words of progress.
 
     Raises:
         LastgoodError: it could not be made; the events say so as well.
     """
     place = place_of(project, database)
-    where = place.store.describe()
-    due = next_due(place)
-    if if_due and due is not None and due > now():
-        return Made(store=where, next_at=due)
-    kind = BackupKind.SCHEDULED if if_due else BackupKind.MANUAL
-    order = Order(kind=BackupKind.BEFORE_DEPLOY if before else kind, before=before)
+    # Who asks for a backup gets one, whoever else is making one; a schedule does not.
+    with turn(turn_file(project, "backup", place.name), shared=not if_due) as held:
+        if if_due and not held.ours:
+            return Made(store=place.store.describe(), under_way=True)
+        try:
+            if if_due:
+                return _order_due(project, place, before, tell)
+            return _make(project, place, BackupKind.MANUAL, before, tell)
+        except LastgoodError as error:
+            text = f"no backup of {place.name}: {error}"
+            _remember(project, place, FAILED, text, {"code": error.code})
+            if if_due:  # the store may be what failed: then by what was seen here
+                sound_if_overdue(project, place.name, place.settings.every, None)
+            raise
+
+
+def _order_due(project: Project, place: Place, before: str | None, tell: Tell) -> Made:
+    """Make the backup that is due, prove the one that is not proven yet, or say when one is due."""
+    backups = place.kept.all().backups
+    newest = max((one.backup.created_at for one in backups if one.restorable), default=None)
+    every = timedelta(seconds=place.settings.every)
+    sound_if_overdue(project, place.name, place.settings.every, newest)
+    at = now()
+    if newest is not None and at < newest + every:
+        return Made(store=place.store.describe(), next_at=newest + every)
+    last = backups[-1] if backups else None
+    if last is not None and last.proof is None and at < last.backup.created_at + every:
+        tell(f"{last.backup.id} is young, but not proven; it is restored now")
+        return _proven(project, place, last, tell)
+    made = _make(project, place, BackupKind.SCHEDULED, before, tell)
+    _prune(project, place, tell)
+    return made
+
+
+def _prune(project: Project, place: Place, tell: Tell) -> None:
+    """Drop what need not stay: nobody else does, where a schedule makes backups."""
     try:
-        backup = create_backup(project, place, order, tell)
+        pruned = prune_backups(project, place, dry_run=False)
     except LastgoodError as error:
-        _remember(project, "backup.failed", f"no backup of {place.name}: {error}")
-        raise
-    size = f"{backup.bytes} bytes, {backup.fingerprint.rows} rows"
-    _remember(project, "backup.created", f"{backup.id} of {place.name}: {size}")
+        tell(f"nothing old was dropped: {error}")
+        return
+    for decision in pruned.decisions:
+        if not decision.keep:
+            tell(f"{decision.backup.backup.id} was dropped: {decision.reason}")
+
+
+def _make(project: Project, place: Place, kind: BackupKind, before: str | None, tell: Tell) -> Made:
+    if before is not None:
+        before = release_before(project, before)
+    tidy(project, place, tell)
+    order = Order(kind=BackupKind.BEFORE_DEPLOY if before is not None else kind, before=before)
+    backup = create_backup(project, place, order, tell)
+    text = f"{backup.id} of {place.name}: {backup.bytes} bytes, {backup.fingerprint.rows} rows"
+    data = {"backup": backup.id, "kind": backup.kind.value, "before": backup.before or ""}
+    data["restore_point"] = backup.restore_point or ""
+    _remember(project, place, CREATED, text, {key: said for key, said in data.items() if said})
     tell(f"{backup.id} is stored; it is restored now, to prove it")
-    stored = StoredBackup(backup=backup)
+    return _proven(project, place, StoredBackup(backup=backup), tell)
+
+
+def _proven(project: Project, place: Place, stored: StoredBackup, tell: Tell) -> Made:
     warming, unproven = Warming(project, place, tell), None
     try:
         stored = order_proof(project, place, stored, promote=warming.promote)
     except LastgoodError as error:
         unproven = error
     warming.settle()
-    stands = warm_targets(project, place)
+    where, stands = place.store.describe(), warm_targets(project, place)
     return Made(store=where, stored=stored, unproven=unproven, stands=stands)
 
 
@@ -117,12 +170,23 @@ def order_proof(
     """
     backup = stored.backup
     try:
-        proof = prove_backup(place, backup, identity_of(project, place, key), promote)
+        identity = identity_of(project, place, key)
+        with proof_turn(project, place, backup.id):
+            proof = prove_backup(place, backup, identity, promote)
+        opened = {one.recipient for one in backup.keys} & identity.recipients
+        place.kept.opened(opened, proof.at)
     except LastgoodError as error:
-        _remember(project, "backup.unproven", f"{backup.id} could not be proven: {error}")
+        text = f"{backup.id} could not be proven: {error}"
+        _remember(project, place, "backup.unproven", text, {"backup": backup.id})
         raise
     found = "restorable" if proof.restorable else f"damaged: {proof.problems[0].what}"
-    _remember(project, "backup.proven", f"{backup.id} is {found}")
+    data = {
+        "backup": backup.id,
+        "made_at": backup.created_at.isoformat(),
+        "restorable": str(proof.restorable).lower(),
+        "recipient": proof.recipient,
+    }
+    _remember(project, place, PROVEN, f"{backup.id} is {found}", data)
     return StoredBackup(backup=backup, proof=proof, pinned=stored.pinned)
 
 
@@ -164,5 +228,8 @@ def named(place: Place, backup_id: str | None, *, whole: bool = True) -> StoredB
     )
 
 
-def _remember(project: Project, kind: str, text: str) -> None:
-    project.state.events.append(kind, operator(), text, at=now(), environment=project.name)
+def _remember(project: Project, place: Place, kind: str, text: str, data: dict[str, str]) -> None:
+    project.state.events.append(
+        kind, operator(), text,
+        at=now(), environment=project.name, data={"database": place.name, **data},
+    )  # fmt: skip

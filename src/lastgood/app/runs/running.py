@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lastgood.app import flow
+from lastgood.app.backups.schedule import keep_schedules
 from lastgood.app.project import Project, now
 from lastgood.app.runs.runnerlog import write_log, write_stopped
 from lastgood.app.watches.watching import keep_watches
@@ -228,8 +229,20 @@ async def serve(project: Project) -> None:
 
 
 async def _serve(project: Project) -> None:
-    """Reign again and again: a deposed worker waits for its turn like any other."""
+    """Reign again and again: a deposed worker waits for its turn like any other.
+
+    Backups are made on schedule all the while, also while a command's runner reigns.
+    """
     folder = project.state.folder  # made when it was not there
+    keeping = asyncio.create_task(keep_schedules(project.settings.file, project.name, folder))
+    try:
+        await _reign(project, folder)
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def _reign(project: Project, folder: Path) -> None:
     while True:
         lock = await _runner_lock(folder)
         work = Work(project.settings.file, project.name, lock, gives_up=False)

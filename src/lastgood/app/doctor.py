@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lastgood.app.facts.database import database_facts
 from lastgood.app.facts.fact import Fact
 from lastgood.app.facts.group import Group, gather
 from lastgood.app.facts.health import check_facts, signal_facts
@@ -65,6 +66,10 @@ async def _groups(project: Project) -> list[Group]:
     groups += [
         Group(service, LONG_S, partial(service_facts, project, service))
         for service in environment.services
+    ]
+    groups += [
+        Group(f"database {name}", LONG_S, partial(database_facts, project, name))
+        for name in environment.databases
     ]
     if environment.checks:
         groups.append(Group("checks", LOCAL_S, partial(check_facts, project)))

@@ -32,7 +32,9 @@ def test_a_worker_that_is_killed_takes_its_backup_along_and_the_next_goes_on(sho
     shop.wait_for(lambda: len(shop.databases()) > 1 and shop.backups)  # it is being proven
     assert schedule_is_kept(state)
     assert shop.create("--if-due")["under_way"] is True  # cron, at the same moment
-    assert len(shop.processes("--if-due")) > 0
+    shop.config.write_text("half written")
+    shop.wait_for(lambda: "no schedule of backups is read" in shop.log)
+    assert len(shop.processes("--if-due")) > 0  # it goes on
 
     worker.send_signal(signal.SIGKILL)
     worker.communicate()
@@ -77,6 +79,7 @@ def test_failures_wait_stop_nothing_and_end_when_the_cause_is_mended(
 
     asyncio.run(work())
     assert len(shop.backups) == 1
+    assert "/nonexistent" in shop.log
     assert "next try in" in shop.log
     assert len(shop.events("backup.failed")) > 1
     assert shop.main["dsn"] not in shop.log

@@ -70,6 +70,8 @@ def order_backup(
         LastgoodError: it could not be made; the events say so as well.
     """
     place = place_of(project, database)
+    if before is not None:
+        before = release_before(project, before)
     # Who asks for a backup gets one, whoever else is making one; a schedule does not.
     with turn(turn_file(project, "backup", place.name), shared=not if_due) as held:
         if if_due and not held.ours:
@@ -117,8 +119,6 @@ def _prune(project: Project, place: Place, tell: Tell) -> None:
 
 
 def _make(project: Project, place: Place, kind: BackupKind, before: str | None, tell: Tell) -> Made:
-    if before is not None:
-        before = release_before(project, before)
     tidy(project, place, tell)
     order = Order(kind=BackupKind.BEFORE_DEPLOY if before is not None else kind, before=before)
     backup = create_backup(project, place, order, tell)

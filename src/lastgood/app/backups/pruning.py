@@ -95,7 +95,7 @@ def _failing(project: Project, place: Place) -> str:
     """Why the newest try made no backup; empty when it did."""
     tries = [
         event
-        for event in project.state.events.tail(NEWEST_EVENTS, project.name)
-        if event.kind in {FAILED, CREATED} and f"of {place.name}:" in event.text
+        for event in project.state.events.tail(NEWEST_EVENTS, project.name, (FAILED, CREATED))
+        if f"of {place.name}:" in event.text
     ]
     return tries[-1].text if tries and tries[-1].kind == FAILED else ""

@@ -116,7 +116,6 @@ class Schedules:
         self._environment = environment
         self._folder = folder
         self._kept: dict[tuple[str, str], Kept] = {}
-        self._projects: list[Project] = []
         self._seen: tuple[int, int, int] | None = None
         self._read_at = self._alarm_at = -ASK_S
 
@@ -134,7 +133,8 @@ class Schedules:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._close()
+            for project in {kept.project for kept in self._kept.values()}:
+                project.close()
 
     def _tick(self) -> None:
         at = time.monotonic()
@@ -161,53 +161,56 @@ class Schedules:
         return changed
 
     def _read(self, *, changed: bool) -> None:
-        """Which databases have a schedule now; whoever has one already keeps his place in it."""
-        before = self._kept
-        projects, self._kept = self._projects, {}
-        self._projects = list(self._opened(said=changed))
-        for project in self._projects:
-            for name in project.environment.databases:
-                settings = project.backups(name)
-                if settings is None or settings.store is None:
-                    continue
-                kept = before.get((project.name, name))
-                if kept is None:
-                    kept = Kept(project, name, settings.every)
-                elif changed:
-                    kept.ask_at, kept.next_at, kept.failures = 0.0, None, 0
-                kept.project, kept.every = project, settings.every
-                self._kept[project.name, name] = kept
+        """Which databases have a schedule now; whoever has one already keeps his place in it.
+
+        What cannot be read is left as it was: a file that is half written ends no backup.
+        """
+        first = self._open(self._environment, said=changed)
+        if first is None:
+            return
+        before, self._kept = self._kept, {}
+        opened = {kept.project for kept in before.values()}
+        for name in first.settings.names:
+            project = self._open(name, said=changed)
+            if project is None:
+                self._kept |= {key: kept for key, kept in before.items() if key[0] == name}
+            else:
+                self._add(project, before, changed=changed)
         for key, kept in before.items():
             if key not in self._kept and kept.task is not None:
                 kept.task.cancel()
-        for project in projects:
+        for project in opened - {kept.project for kept in self._kept.values()}:
             project.close()
 
-    def _opened(self, *, said: bool) -> list[Project]:
-        """The project of each environment that can be read here."""
+    def _add(self, project: Project, before: dict[tuple[str, str], Kept], *, changed: bool) -> None:
+        """The schedules of an environment."""
+        for name in project.environment.databases:
+            settings = project.backups(name)
+            if settings is None or settings.store is None:
+                continue
+            kept = before.get((project.name, name)) or Kept(project, name, settings.every)
+            if changed:
+                kept.ask_at, kept.next_at, kept.failures = 0.0, None, 0
+            kept.project, kept.every = project, settings.every
+            self._kept[project.name, name] = kept
+
+    def _open(self, name: str, *, said: bool) -> Project | None:
+        """An environment's project; None when it cannot be read here."""
         try:
-            first = Project.open(self._config, self._environment)
+            project = Project.open(self._config, name)
         except LastgoodError as error:
             if said:
-                self._log(f"no schedule of backups is kept: {error}")
-            return []
-        found = []
-        for name in first.settings.names:
-            try:
-                project = Project.open(self._config, name)
-                project.makes_state = False
-                found.append(project)
-            except LastgoodError as error:
-                if said:
-                    self._log(f"no schedule of backups is kept for {name}: {error}")
-        return found
+                self._log(f"no schedule of backups is read for {name}: {error}")
+            return None
+        project.makes_state = False
+        return project
 
     async def _ask(self, kept: Kept) -> None:
         """Let a backup be made if one is due, and note when to ask again."""
         project = kept.project
         words = (
             "backup", "create", "--if-due", "--database", kept.database,
-            "--env", project.name, "--config", str(self._config), "--json", "--no-input",
+            "--env", project.name, "--config", str(self._config), "--json", "--quiet", "--no-input",
         )  # fmt: skip
         tag = f"backup.{project.name}.{kept.database}"
         children = GuardedChildren(self._folder / "guards", tag, project.masker)
@@ -257,10 +260,6 @@ class Schedules:
 
     def _log(self, text: str, kept: Kept | None = None) -> None:
         write_log(self._folder, kept.project.masker.mask(text) if kept else text)
-
-    def _close(self) -> None:
-        for project in self._projects:
-            project.close()
 
 
 def _document(text: str) -> dict[str, Any] | None:

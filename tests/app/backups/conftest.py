@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyrage
 import pytest
-from tests.drivers.database.postgres.conftest import Server, running
+from tests.servers import Server, running
 
 from lastgood.app.backups.place import Place, place_of
 from lastgood.app.project import Project

@@ -14,9 +14,9 @@ from lastgood.app.backups.place import place_of
 from lastgood.app.backups.proving import prove_backup
 from lastgood.app.backups.pruning import prune_backups
 from lastgood.app.backups.standing import UNASKED, Stands, warm_targets
-from lastgood.app.backups.warming import Warming
 from lastgood.app.backups.tidying import proof_turn, tidy
 from lastgood.app.backups.turns import turn, turn_file
+from lastgood.app.backups.warming import Warming
 from lastgood.app.project import now, operator
 from lastgood.errors import LastgoodError, RefusedError
 from lastgood.model.backup import BackupKind, StoredBackup

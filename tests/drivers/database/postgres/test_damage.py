@@ -25,7 +25,8 @@ from lastgood.testing.check import CheckCase, check_conforms
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.drivers.database.postgres.conftest import Case, Server
+    from tests.drivers.database.postgres.conftest import Case
+    from tests.servers import Server
 
     from lastgood.model.check import CheckResult
 

@@ -83,8 +83,8 @@ FOREIGN = [
 ]
 
 
-def read(text: bytes) -> list[bytes]:
-    script, found = Script(io.BytesIO(text)), []
+def read(text: bytes, size: int = 1000) -> list[bytes]:
+    script, found = Script(io.BufferedReader(io.BytesIO(text), size)), []
     for statement in script:
         found.append(statement.text)
         if permitted(statement).act is Act.COPY:
@@ -105,6 +105,11 @@ def test_a_dump_is_its_statements_and_rows(text: bytes) -> None:
     found = read(text)
     assert [one.split()[0] for one in found] == [b"SET", b"CREATE", b"COPY", b"1", b"SELECT"]
     assert found[3].replace(b"\r", b"") == ROWS
+
+
+def test_where_a_buffer_ends_does_not_matter() -> None:
+    for size in range(1, 50):
+        assert read(DUMP, size) == read(DUMP)
 
 
 def test_cut_anywhere_it_is_refused() -> None:

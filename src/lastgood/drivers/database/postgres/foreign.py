@@ -9,7 +9,7 @@ import stat
 import zlib
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lastgood.drivers.database.postgres.child import ClientProgram
 from lastgood.drivers.database.postgres.permitted import Act, permitted
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PLAIN, GZIP, CUSTOM, TAR, DIRECTORY = "plain", "plain, gzip", "custom", "tar", "directory"
 ARCHIVES = frozenset({CUSTOM, TAR, DIRECTORY})
+_READ_AHEAD = 1 << 20
 _CUSTOM_MAGIC = b"PGDMP"
 _TAR_MAGIC, _TAR_AT, _BLOCK = b"ustar", 257, 512
 _PACKED = {
@@ -132,17 +133,17 @@ def script_of(
             with _gunzipped(path) as file:
                 yield Script(file)
         else:
-            with path.open("rb", buffering=1 << 20) as file:
-                yield Script(file)
+            with path.open("rb", buffering=0) as file:
+                yield Script(io.BufferedReader(file, _READ_AHEAD))
     except OSError as error:
         raise _unreadable(path, error) from error
 
 
 @contextmanager
-def _gunzipped(path: Path) -> Iterator[IO[bytes]]:
+def _gunzipped(path: Path) -> Iterator[gzip.GzipFile]:
     try:
         with gzip.open(path, "rb") as file:
-            yield cast("IO[bytes]", file)
+            yield file
     except EOFError as error:
         raise truncated("the packed file ends in its middle") from error
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -152,13 +153,13 @@ def _gunzipped(path: Path) -> Iterator[IO[bytes]]:
 @contextmanager
 def _unarchived(
     path: Path, kind: str, programs: Programs, private: Path, masker: Masker
-) -> Iterator[IO[bytes]]:
+) -> Iterator[io.BufferedReader]:
     """What pg_restore makes of an archive; it reaches no server."""
     if kind == TAR:
         _refuse_cut_tar(path)
     argv = [programs.path("pg_restore"), "--file=-", str(path.absolute())]
     with private_folder(private) as folder, _client(argv, folder, masker) as program:
-        yield io.BufferedReader(Chunks(_told(program)), 1 << 20)
+        yield io.BufferedReader(Chunks(_told(program)), _READ_AHEAD)
 
 
 def _client(argv: list[str], folder: Path, masker: Masker) -> ClientProgram:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import io
 import re
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lastgood.errors import RefusedError
 from lastgood.process.masking import harmless
 
 if TYPE_CHECKING:
+    import gzip
     from collections.abc import Iterator
 
 HEAD = b"-- PostgreSQL database dump"
@@ -22,10 +23,15 @@ TRAILER = b"-- PostgreSQL database dump complete"
 # What the server takes as one statement at most.
 LONGEST = 1 << 30
 PIECE = 1 << 18
-_TOKEN = re.compile(
-    rb"--[^\n]*|/\*|[Ee]'|['\"();\\]|\$(?:[A-Za-z_\x80-\xff][0-9A-Za-z_\x80-\xff]*)?\$"
-    rb"|[A-Za-z_\x80-\xff][0-9A-Za-z_$\x80-\xff]*"
+# A literal without anything special in it is passed over as a whole.
+_LITERAL = rb"'[^'\\\n]*+'"
+_INSIDE = rb"0-9A-Za-z_$\x80-\xff"
+_SPECIAL = (
+    rb"--[^\n]*|/\*|(?<![" + _INSIDE + rb"])[Ee]'|" + _LITERAL + rb"|['\"();\\]"
+    rb"|(?<![" + _INSIDE + rb"])\$(?:[A-Za-z_\x80-\xff][0-9A-Za-z_\x80-\xff]*)?\$"
 )
+_TOKEN = re.compile(_SPECIAL)
+_TOKEN_OR_WORD = re.compile(_SPECIAL + rb"|[A-Za-z_\x80-\xff][" + _INSIDE + rb"]*")
 _ESCAPED = re.compile(rb"\\.|''|'", re.DOTALL)
 _NESTED = re.compile(rb"/\*|\*/")
 # Written since 2025 so that psql takes no orders between them; here nobody does.
@@ -35,8 +41,7 @@ _ENCODING = re.compile(rb"\s*SET client_encoding = '([^']*)'")
 # The second byte of a character may be a quote or a backslash there.
 _UNSAFE = frozenset({b"SJIS", b"BIG5", b"GBK", b"UHC", b"GB18030", b"JOHAB", b"SHIFT_JIS_2004"})
 _SAID = re.compile(rb"-- (Dumped from database version|Dumped by pg_dump version|Started on) (.*)")
-_BODY = re.compile(rb"create (?:or replace )?(?:function|procedure)\b")
-_FIRST_WORDS = 4
+_BODY = re.compile(rb"CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE) ")
 _END_OF_ROWS = (b"\\.\n", b"\\.\r\n", b"\\.")
 
 
@@ -54,7 +59,7 @@ class Script:
         said: what its head says: of which server it is, by which program, when it began.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: io.BufferedReader | gzip.GzipFile) -> None:
         self._file = file
         self._line = 0
         self._begun = False
@@ -70,7 +75,7 @@ class Script:
             RefusedError: it is no dump (`not-a-dump`), takes up psql (`meta-command`), is cut off
                 (`dump-truncated`), or goes on after its end (`dump-damaged`).
         """
-        scan, begins = _Scan(escapes=self._escapes), 0
+        scan, begins = _Scan(b"", escapes=self._escapes), 0
         text = bytearray()
         while line := self._file.readline(LONGEST):
             self._line += 1
@@ -78,7 +83,7 @@ class Script:
             while rest:
                 if not text:
                     rest = self._between(rest)
-                    scan, begins = _Scan(escapes=self._escapes), self._line
+                    scan, begins = _Scan(rest, escapes=self._escapes), self._line
                     if not rest:
                         break
                 end = scan.end_of(rest, self._line)
@@ -103,18 +108,17 @@ class Script:
             RefusedError: it is cut off within them (`dump-truncated`).
         """
         whole, begins = True, self._line
-        held = bytearray()
-        while line := self._file.readline(PIECE):
-            if whole and line in _END_OF_ROWS:
-                self._line += 1
-                yield bytes(held)
-                return
+        while piece := self._file.peek(PIECE):
+            if whole and b"\\.".startswith(piece[:2]):
+                line = self._file.readline(PIECE)
+                if line in _END_OF_ROWS:
+                    self._line += 1
+                    return
+            else:
+                line = self._file.read(_rows_in(piece))
             whole = line.endswith(b"\n")
-            self._line += whole
-            held += line
-            if len(held) >= PIECE:
-                yield bytes(held)
-                held.clear()
+            self._line += line.count(b"\n")
+            yield line
         raise truncated(f"it ends within the rows that begin in line {begins}")
 
     def _between(self, rest: bytes) -> bytes:
@@ -163,16 +167,25 @@ class Script:
         return statement
 
 
+def _rows_in(piece: bytes) -> int:
+    """How much of a piece is rows: up to what may be their end, else whole lines, else all."""
+    end = piece.find(b"\n\\.")
+    if end < 0:
+        end = piece.rfind(b"\n")
+    return end + 1 or len(piece)
+
+
 class _Scan:
     """Finds where one statement ends, over as many lines as it has."""
 
-    def __init__(self, *, escapes: bool) -> None:
+    def __init__(self, first: bytes, *, escapes: bool) -> None:
         self._escapes = escapes
+        # The body of a function in SQL is written out, with semicolons in it.
+        self._tokens = _TOKEN_OR_WORD if _BODY.match(first) else _TOKEN
         self._quote = b""
         self._comments = 0
         self._brackets = 0
         self._blocks = 0
-        self._words: list[bytes] = []
         self.done = False
 
     def end_of(self, line: bytes, number: int) -> int:
@@ -184,7 +197,7 @@ class _Scan:
             elif self._comments:
                 at = self._after_comment(line, at)
             else:
-                match = _TOKEN.search(line, at)
+                match = self._tokens.search(line, at)
                 if match is None:
                     break
                 at = match.end()
@@ -203,20 +216,17 @@ class _Scan:
             self._brackets = max(0, self._brackets + (1 if token == b"(" else -1))
         elif token == b"/*":
             self._comments = 1
-        elif token[:1] in {b"'", b'"', b"$"} or token[1:] == b"'":
-            self._quote = b"E'" if token == b"'" and self._escapes else token.upper()
-            if token[:1] == b"$":
-                self._quote = token
-        elif not token.startswith(b"--"):
+        elif token in {b"'", b'"'}:
+            self._quote = b"E'" if token == b"'" and self._escapes else token
+        elif token[:1] == b"$":
+            self._quote = token
+        elif token in {b"E'", b"e'"}:
+            self._quote = b"E'"
+        elif token[:1] not in {b"'", b"-"} and not self._brackets:
             self._word(token.lower())
         return False
 
     def _word(self, word: bytes) -> None:
-        # The body of a function in SQL is written out, with semicolons in it.
-        if len(self._words) < _FIRST_WORDS:
-            self._words.append(word)
-        if self._brackets or not _BODY.match(b" ".join(self._words) + b" "):
-            return
         if word == b"begin" or (word == b"case" and self._blocks):
             self._blocks += 1
         elif word == b"end" and self._blocks:

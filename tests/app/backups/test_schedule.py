@@ -56,6 +56,20 @@ def test_a_worker_that_is_killed_takes_its_backup_along_and_the_next_goes_on(sho
     assert not shop.processes("backup")
 
 
+def test_a_worker_that_is_stopped_ends_its_backup_and_leaves_nothing(shop: Shop) -> None:
+    with shop.server.superuser(shop.name) as connection, connection.transaction():
+        connection.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        worker = shop.begin("worker")
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass"
+        shop.wait_for(lambda: connection.execute(waiting).fetchone() == (1,))
+        worker.send_signal(signal.SIGTERM)
+        worker.communicate()
+        assert worker.returncode == 0
+        assert not shop.processes("--if-due")
+    assert not shop.backups
+    assert shop.databases() == {shop.name}
+
+
 def test_failures_wait_stop_nothing_and_end_when_the_cause_is_mended(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,8 @@ def _database(production: Production) -> dict[str, object]:
     return {
         "driver": "postgres",
         "dsn": production.database_dsn,
+        # The way back here is by code: no copy is kept restored, and none is left behind.
+        "warm_target": "off",
         "backup": {
             "store": f"file://{quote(str(production.layout.backups))}",
             "recipients": [f"file:{key}" for key in KEYS],

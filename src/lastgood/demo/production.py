@@ -206,7 +206,7 @@ class Production:
     ) -> str:
         """Commit a new version, as `ship` does, and push it nowhere yet."""
         planted = asdict(fault) if fault else None
-        return remote.commit(self.layout, services, planted, fail_job)
+        return remote.prepare(self.layout, services, planted, fail_job)
 
     def push(self, commit: str) -> None:
         """Push a commit: its deployment begins."""

@@ -79,6 +79,18 @@ def commit(
     fault: Mapping[str, object] | None,
     fail_job: str | None,
 ) -> str:
+    """As `prepare`, and push it: it is deployed."""
+    made = prepare(layout, services, fault, fail_job)
+    push(layout, made)
+    return made
+
+
+def prepare(
+    layout: Layout,
+    services: Iterable[str],
+    fault: Mapping[str, object] | None,
+    fail_job: str | None,
+) -> str:
     """Commit the next version on top of what is on main now, and return the commit.
 
     Args:

@@ -29,6 +29,16 @@ def test_it_prints_a_table_with_ratios() -> None:
     assert len(rows) == 4
 
 
+@pytest.mark.timeout(300)
+def test_a_backup_is_measured_beside_its_peers() -> None:
+    ended = bench("backup", "--size=20")
+
+    assert ended.returncode == 0, ended.stderr
+    _, _, *rows = ended.stdout.splitlines()
+    assert len(rows) == 6
+    assert "peak memory" in rows[0]
+
+
 def test_a_part_that_does_not_exist_is_refused() -> None:
     ended = bench("stpes")
 

@@ -43,11 +43,11 @@ def embedded() -> Iterator[Server]:
 
 
 @pytest.fixture
-def shop(embedded: Server, tmp_path: Path) -> Iterator[Shop]:
-    """A database with backups to a folder."""
-    shop = shop_on(embedded, tmp_path / "shop")
-    yield shop
-    shop.drop()
+def stall(embedded: Server, tmp_path: Path) -> Iterator[Shop]:
+    """A small shop: a database with backups to a folder."""
+    stall = shop_on(embedded, tmp_path / "shop")
+    yield stall
+    stall.drop()
 
 
 @pytest.fixture

@@ -22,67 +22,67 @@ def killed(process: subprocess.Popen[str]) -> None:
     process.communicate(timeout=60)
 
 
-def goes_on(shop: Shop, live: str) -> None:
+def goes_on(stall: Shop, live: str) -> None:
     """Nothing works on any more, the database is as it was, and the next backup is made."""
-    wait(lambda: not shop.processes(), "the end of what was started")
-    assert shop.text() == live
-    made = shop.said("create")
+    wait(lambda: not stall.processes(), "the end of what was started")
+    assert stall.text() == live
+    made = stall.said("create")
     assert made["rows"] == sum(TABLES.values())
-    assert shop.text() == live
-    assert all(one.restorable for one in shop.read().backups if one.backup.id == made["id"])
-    left = [path for path in (shop.place / ".lastgood" / "postgres").rglob("*") if path.is_file()]
+    assert stall.text() == live
+    assert all(one.restorable for one in stall.read().backups if one.backup.id == made["id"])
+    left = [path for path in (stall.place / ".lastgood" / "postgres").rglob("*") if path.is_file()]
     assert left == []
 
 
-def test_in_the_middle_of_the_dump(shop: Shop) -> None:
-    live = shop.text()
-    mark = shop.pausing("pg_dump", "snapshot")
-    process = shop.start("create")
+def test_in_the_middle_of_the_dump(stall: Shop) -> None:
+    live = stall.text()
+    mark = stall.pausing("pg_dump", "snapshot")
+    process = stall.start("create")
     wait(mark.exists, "the dump")
-    assert any("pg_dump" in line for line in shop.processes().values())
+    assert any("pg_dump" in line for line in stall.processes().values())
     killed(process)
-    assert shop.read().backups == ()
-    shop.unpaused()
-    goes_on(shop, live)
+    assert stall.read().backups == ()
+    stall.unpaused()
+    goes_on(stall, live)
 
 
-def test_after_the_parts_and_before_the_manifest(shop: Shop) -> None:
-    live = shop.text()
-    process = shop.start("create", module="tests.app.backups.killed")
+def test_after_the_parts_and_before_the_manifest(stall: Shop) -> None:
+    live = stall.text()
+    process = stall.start("create", module="tests.app.backups.killed")
     process.communicate(timeout=60)
     assert process.returncode == -9
-    assert shop.read().backups == ()
-    assert shop.read().problems == ()
-    goes_on(shop, live)
+    assert stall.read().backups == ()
+    assert stall.read().problems == ()
+    goes_on(stall, live)
 
     # Who makes a backup for a whole day is left alone; then it is a leftover.
-    assert shop.said("prune")["leftovers"] == []
+    assert stall.said("prune")["leftovers"] == []
     later = datetime.now(UTC) + timedelta(days=2)
-    (left,) = Backups(shop.store, "production", "main").leftovers(later)
+    (left,) = Backups(stall.store, "production", "main").leftovers(later)
     assert {key.rpartition("/")[2] for key in left.keys} == {"dump", "roles", "settings", "state"}
 
 
-def test_in_the_middle_of_the_proof(shop: Shop) -> None:
-    live = shop.text()
-    mark = shop.pausing("pg_restore", "--exit-on-error")
-    process = shop.start("create")
+def test_in_the_middle_of_the_proof(stall: Shop) -> None:
+    live = stall.text()
+    mark = stall.pausing("pg_restore", "--exit-on-error")
+    process = stall.start("create")
     wait(mark.exists, "the restore")
     killed(process)
-    (stored,) = shop.read().backups
+    (stored,) = stall.read().backups
     assert stored.proof is None
-    wait(lambda: not shop.processes(), "the end of what was started")
-    shop.unpaused()
-    goes_on(shop, live)
+    wait(lambda: not stall.processes(), "the end of what was started")
+    stall.unpaused()
+    goes_on(stall, live)
 
 
-def test_two_at_once_are_two_backups(shop: Shop) -> None:
-    live = shop.text()
-    both = [shop.start("create", "--json") for _ in range(2)]
+def test_two_at_once_are_two_backups(stall: Shop) -> None:
+    live = stall.text()
+    both = [stall.start("create", "--json") for _ in range(2)]
     for process in both:
         _, err = process.communicate(timeout=100)
         assert process.returncode == 0, err
-    stored = shop.read().backups
+    stored = stall.read().backups
     assert len({one.backup.id for one in stored}) == 2
     assert all(one.restorable for one in stored)
-    assert shop.databases() == {shop.name}
-    assert shop.text() == live
+    assert stall.databases() == {stall.name}
+    assert stall.text() == live

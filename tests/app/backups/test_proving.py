@@ -23,22 +23,22 @@ UNRESTORABLE = (
 )
 
 
-def test_a_database_that_its_own_dump_cannot_make_again_is_found_today(shop: Shop) -> None:
-    with psycopg.connect(shop.dsn, autocommit=True) as connection:
+def test_a_database_that_its_own_dump_cannot_make_again_is_found_today(stall: Shop) -> None:
+    with psycopg.connect(stall.dsn, autocommit=True) as connection:
         for statement in UNRESTORABLE:
             connection.execute(statement.encode())
-    ran = shop.run("create", "--json")
+    ran = stall.run("create", "--json")
     assert ran.code == 1
     assert ran.json["restorable"] is False
     assert "users" in ran.json["problems"][0]["what"]
-    assert shop.databases() == {shop.name}
-    assert shop.said("list")["backups"] == [ran.json]
+    assert stall.databases() == {stall.name}
+    assert stall.said("list")["backups"] == [ran.json]
 
 
-def test_a_query_of_the_project_speaks_against_it(shop: Shop) -> None:
-    shop.database["verify"] = [{"name": "users", "sql": "SELECT count(*) FROM users", "expect": 7}]
-    shop.configure()
-    ran = shop.run("create", "--json")
+def test_a_query_of_the_project_speaks_against_it(stall: Shop) -> None:
+    stall.database["verify"] = [{"name": "users", "sql": "SELECT count(*) FROM users", "expect": 7}]
+    stall.configure()
+    ran = stall.run("create", "--json")
     assert ran.code == 1
     assert "users" in ran.json["problems"][0]["what"]
 

@@ -180,7 +180,7 @@ def test_to_resume_nothing_is_refused(workshop: Workshop) -> None:
 
 def test_who_does_not_find_a_runner_alive_says_so(workshop: Workshop) -> None:
 
-    workshop.mode("kill -9 $(ps -o ppid= -p $PPID)\nsleep 60\n")
+    workshop.mode("kill -9 $(cut -d' ' -f4 /proc/$PPID/stat)\nsleep 60\n")
     run = workshop.submit(workshop.prepare())
     with pytest.raises(LastgoodError) as dead:
         workshop.end(run)

@@ -36,7 +36,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+def umask(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
+    assert tmp_path.is_dir()  # made before: nobody but root could write into it otherwise
     before = os.umask(request.param)
     yield request.param
     os.umask(before)

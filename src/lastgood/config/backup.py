@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,11 @@ from lastgood.config.base import Strict
 from lastgood.config.driven import Driven
 from lastgood.config.duration import Duration, Interval
 from lastgood.ports.spec import Family
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 
 class Store(Driven):
@@ -21,6 +26,14 @@ class Store(Driven):
     @classmethod
     def _from_address(cls, data: Any) -> Any:  # noqa: ANN401 - whatever was written
         return {"driver": "obstore", "url": data} if isinstance(data, str) else data
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """An address, or a mapping that has one."""
+        del core, handler
+        return {"anyOf": [{"type": "string"}, {"type": "object", "required": ["url"]}]}
 
 
 class BackupSettings(Strict):

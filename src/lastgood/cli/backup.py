@@ -96,7 +96,7 @@ def import_(
         session.would(*would_import(session.project, database, file))
         return ExitCode.GOOD
     made = import_backup(session.project, database, file, key, trusted=trusted, tell=session.tell)
-    document = backup_document(made.stored, made.store)
+    document = backup_document(made.stored, made.store, warm=False)  # an import never becomes one
     session.say(document, lambda: summary(made.stored, made.store, UNASKED))
     return ExitCode.GOOD
 

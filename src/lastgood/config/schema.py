@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from inspect import cleandoc
 from typing import TYPE_CHECKING, cast
 
 from lastgood.config.model import (
@@ -50,7 +51,22 @@ def schema(registry: DriverRegistry) -> JsonObject:
 
 def schema_text(registry: DriverRegistry) -> str:
     """The published file."""
-    return json.dumps(schema(registry), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    told = _without_indents(schema(registry))
+    return json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _without_indents(part: object) -> object:
+    """The same with docstrings as Python 3.13 keeps them: without the indents of their source."""
+    if isinstance(part, list):
+        return [_without_indents(inner) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: cleandoc(inner)
+        if key == "description" and isinstance(inner, str)
+        else _without_indents(inner)
+        for key, inner in part.items()
+    }
 
 
 def options_of(kind: type[Driven], name: str, registry: DriverRegistry) -> type[DriverOptions]:

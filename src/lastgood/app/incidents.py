@@ -1,4 +1,4 @@
-"""Incidents as people open, note and close them."""
+"""Incidents as people open, note and resolve them."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lastgood.app.backups.freezing import frozen
+from lastgood.app.backups.overdue import last_failure
 from lastgood.app.backups.standing import warm_targets
 from lastgood.app.project import now, operator
 from lastgood.backup.retention import Facts, Rules, Target, decide
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from lastgood.backup.manifest import Leftover
     from lastgood.backup.retention import Decision
     from lastgood.model.problem import Problem
-
-FAILED, CREATED = "backup.failed", "backup.created"
-NEWEST_EVENTS = 500
 
 
 class Pruned(NamedTuple):
@@ -67,13 +65,13 @@ def rules(place: Place) -> Rules:
 
 def facts(project: Project, place: Place) -> Facts:
     """What retention must know of releases, holds, incidents and failures."""
-    warm = warm_targets(project, place)
+    warm, failure = warm_targets(project, place), last_failure(project, place.name)
     return Facts(
         targets=tuple(_targets(project)),
         in_use=frozenset(warm.sides or ()),
         # What is not known to be unused is in use.
         frozen=frozen(project) or (warm.problems[0].what if warm.sides is None else ""),
-        failing=_failing(project, place),
+        failing=failure.text if failure is not None else "",
     )
 
 
@@ -89,13 +87,3 @@ def _targets(project: Project) -> list[Target]:
         for one in project.state.ledger.deployments(project.name, limit=1000)
         if (one.service, one.commit) in good
     ]
-
-
-def _failing(project: Project, place: Place) -> str:
-    """Why the newest try made no backup; empty when it did."""
-    tries = [
-        event
-        for event in project.state.events.tail(NEWEST_EVENTS, project.name, (FAILED, CREATED))
-        if f"of {place.name}:" in event.text
-    ]
-    return tries[-1].text if tries and tries[-1].kind == FAILED else ""

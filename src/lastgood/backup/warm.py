@@ -66,6 +66,8 @@ def why_not(backup: Backup, situation: Situation) -> str:
     """
     if situation.mode is WarmMode.OFF:
         return "it is switched off"
+    if backup.kind is BackupKind.IMPORTED:
+        return "it was imported: which releases and roles belong to it is not known"
     if situation.mode is WarmMode.BEFORE_DEPLOY and backup.kind is not BackupKind.BEFORE_DEPLOY:
         return "only backups before a deployment are kept so"
     if situation.hindrance or situation.frozen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,28 @@ def test_in_the_middle_of_the_proof(stall: Shop) -> None:
     wait(lambda: not stall.processes(), "the end of what was started")
     stall.unpaused()
     goes_on(stall, live)
+
+
+def test_in_the_middle_of_an_import(stall: Shop) -> None:
+    """Of an old dump: a side database is named by the dump's time, and is not taken for old."""
+    live = stall.text()
+    dump = stall.place / "nightly.sql"
+    dump.write_text(live, encoding="utf-8")
+    os.utime(dump, (1_700_000_000,) * 2)
+    mark = stall.pausing("pg_dump", "__lg_")
+    process = stall.start("import", str(dump), "--trusted")
+    wait(mark.exists, "the dump of the side database")
+    stall.said("create")
+    (side,) = stall.databases() - {stall.name}
+    assert "__lg_2023" in side
+
+    killed(process)
+    wait(lambda: not stall.processes(), "the end of what was started")
+    assert side in stall.databases()
+    stall.unpaused()
+    goes_on(stall, live)
+    assert stall.databases() == {stall.name}
+    assert list((stall.place / ".lastgood").glob("proof~*")) == []
 
 
 def test_two_at_once_are_two_backups(stall: Shop) -> None:

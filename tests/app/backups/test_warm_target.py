@@ -18,7 +18,7 @@ from tests.servers import running
 
 from lastgood.app.backups.freezing import frozen
 from lastgood.app.backups.pruning import facts
-from lastgood.app.backups.standing import warm_targets
+from lastgood.app.backups.standing import NEWEST_EVENTS, warm_targets
 from lastgood.app.backups.warming import Warming, recheck_warm
 from lastgood.backup.layout import new_id
 from lastgood.cli.main import run
@@ -305,6 +305,40 @@ def test_what_somebody_dropped_is_missed_and_made_again(shop: Shop) -> None:
 
     second = shop.made()
     assert warm_targets(shop.project, shop.place) == ((second,), ())
+
+
+def test_what_is_missed_is_missed_however_much_happened_since(shop: Shop) -> None:
+    first = shop.made()
+    shop.server.execute(f'DROP DATABASE "{shop.kept_name(first)}"')
+    events = shop.project.state.events
+    with shop.project.state.transaction():
+        for number in range(NEWEST_EVENTS + 1):
+            events.append(
+                "noted", "ada", str(number), at=datetime.now(UTC), environment="production"
+            )
+    (problem,) = warm_targets(shop.project, shop.place).problems
+    assert problem.code == "warm-target-vanished"
+
+
+def test_a_proof_promotes_as_a_backup_does(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of what could not be kept when it was made; and it takes no newer one's place."""
+    incident = shop.project.state.incidents.open(
+        "production", "it burns", by="ada", at=datetime.now(UTC)
+    )
+    first, second = shop.made(), shop.made()
+    assert not answered(shop, capsys, "verify", second)["warm_target"]
+    assert shop.kept == []
+    shop.project.state.incidents.resolve(incident.id, "ada", datetime.now(UTC))
+
+    assert answered(shop, capsys, "verify", first)["warm_target"]
+    assert answered(shop, capsys, "verify", second)["warm_target"]
+    assert shop.kept == [second]
+    assert "a newer one stands" in said(shop, capsys, "verify", first)
+    before = shop.events()
+    assert answered(shop, capsys, "verify", second)["warm_target"]
+    assert shop.kept == [second]
+    assert shop.place.database.sides() == []
+    assert shop.events() == before, "its copy stands already"
 
 
 def test_what_somebody_opened_is_found_closed_and_compared(shop: Shop) -> None:

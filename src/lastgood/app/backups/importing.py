@@ -14,6 +14,7 @@ from lastgood.app.backups.creating import Making
 from lastgood.app.backups.keys import identity_of
 from lastgood.app.backups.place import place_of
 from lastgood.app.backups.proving import speaking_against
+from lastgood.app.backups.tidying import proof_turn
 from lastgood.app.project import now, operator
 from lastgood.backup.layout import DUMP, new_id
 from lastgood.backup.recipients import find_recipients, unwrap, wrap
@@ -116,13 +117,20 @@ class _Import:
         backup_id, key = new_id(at), new_key()
         keys = wrap(key, recipients, backup_id)
         unwrap(keys, identity, backup_id)  # it could not be proven otherwise
-        try:
-            backup = self._sealed(dump, backup_id, at, key, keys, trusted=trusted)
-            self._tell(f"{backup_id} is stored; it is restored now, to prove it")
-            return self._proven(backup, key, identity)
-        except BaseException:
-            self._undo(backup_id)
-            raise
+        # Its name is as old as the dump: a backup that is made meanwhile would take its side
+        # database for a leftover; and once we were killed it is one.
+        with proof_turn(self._project, self._place, backup_id):
+            try:
+                backup = self._sealed(dump, backup_id, at, key, keys, trusted=trusted)
+                self._tell(f"{backup_id} is stored; it is restored now, to prove it")
+                return self._proven(backup, key, identity)
+            except LastgoodError as error:
+                self._undo(backup_id)
+                failure = error  # nothing is left: the turn was no crash
+            except BaseException:
+                self._undo(backup_id)
+                raise
+        raise failure
 
     def _sealed(
         self,

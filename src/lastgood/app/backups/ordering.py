@@ -131,12 +131,11 @@ def _make(project: Project, place: Place, kind: BackupKind, before: str | None, 
 
 
 def _proven(project: Project, place: Place, stored: StoredBackup, tell: Tell) -> Made:
-    warming, unproven = Warming(project, place, tell), None
+    unproven = None
     try:
-        stored = order_proof(project, place, stored, promote=warming.promote)
+        stored = order_kept_proof(project, place, stored, tell)
     except LastgoodError as error:
         unproven = error
-    warming.settle()
     where, stands = place.store.describe(), warm_targets(project, place)
     return Made(store=where, stored=stored, unproven=unproven, stands=stands)
 
@@ -154,6 +153,20 @@ def would_order(
         act = f"do nothing: {place.name} is not due before {due:%Y-%m-%d %H:%M:%S} UTC"
     problems = [{"what": problem.what, "mend": problem.mend} for problem in facts.problems]
     return act, {"database": place.name, "due": not waits, "store": where, "problems": problems}
+
+
+def order_kept_proof(
+    project: Project, place: Place, stored: StoredBackup, tell: Tell, key: Path | None = None
+) -> StoredBackup:
+    """As `order_proof`; where the restored copy may become the warm target it does."""
+    warming = Warming(project, place, tell)
+    try:
+        proven = order_proof(project, place, stored, key, warming.promote)
+    except LastgoodError:
+        warming.settle()
+        raise
+    warming.settle()
+    return proven
 
 
 def order_proof(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 KEPT, DROPPED = "warm-target.kept", "warm-target.dropped"
 NEWEST_EVENTS = 500
+"""Of these kinds, of all databases: as old as the newest of one can be, and still be missed."""
 
 
 class Stands(NamedTuple):
@@ -61,7 +62,7 @@ def _vanished(project: Project, place: Place, sides: tuple[str, ...]) -> Iterato
     if mode_of(project, place) is WarmMode.OFF:
         return
     try:
-        events = project.existing_state.events.tail(NEWEST_EVENTS, project.name)
+        events = project.existing_state.events.tail(NEWEST_EVENTS, project.name, (KEPT, DROPPED))
     except LastgoodError:
         return  # backups are listed also in the night in which our own state is lost
     ours = [event for event in events if event.data.get("database") == place.name]

@@ -44,7 +44,10 @@ class Warming:
         Looked at now and not before the restore, which took its time: what began meanwhile counts.
         """
         try:
-            doubt = why_not(backup, self._situation(backup))
+            situation = self._situation(backup)
+            if backup.id in situation.stands:
+                return  # it was proven once more, and its copy stands already
+            doubt = why_not(backup, situation)
             if doubt:
                 self._tell(f"{backup.id} does not become the warm target: {doubt}")
                 return

@@ -7,7 +7,8 @@ import secrets
 from datetime import UTC, datetime
 
 DUMP, ROLES, SETTINGS, STATE = "dump", "roles", "settings", "state"
-PARTS = (DUMP, ROLES, SETTINGS, STATE)
+# Of the release that was about to be deployed; only in a backup before a deployment.
+MIGRATIONS = "migrations"
 # Beside the backups' own folders: when each recipient's key last opened one.
 OPENED = "opened"
 MANIFEST, PROOF, PIN = "manifest.json", "proof.json", "pin.json"

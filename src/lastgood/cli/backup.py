@@ -332,6 +332,10 @@ def summary(stored: StoredBackup, store: str, stands: Stands) -> Group:
             f"as of {backup.created_at:%Y-%m-%d %H:%M:%S} UTC, in {backup.seconds:.1f} s"
         ),
     ]
+    parts = ", ".join(f"{part.name} {size(part.bytes)}" for part in backup.parts)
+    lines.append(Text(f"  parts: {parts}"))
+    if backup.schema_revision is not None:
+        lines.append(Text(f"  schema revision {backup.schema_revision}"))
     if backup.origin is not None:
         origin = backup.origin
         lines.append(Text(f"  imported from {origin.file}, {origin.format}"))

@@ -58,7 +58,7 @@ class Part(Noun, frozen=True, kw_only=True):
     """One sealed stream of a backup.
 
     Attributes:
-        name: `dump`, `roles`, `settings` or `state`.
+        name: `dump`, `roles`, `settings`, `state` or `migrations`.
         key: where it lies in the object store.
         bytes: its stored size.
         sha256: of what is stored, so that damage is found without any key.
@@ -102,6 +102,8 @@ class Backup(Noun, frozen=True, kw_only=True):
         parts: its streams.
         keys: its data key, wrapped for each recipient; outside what is authenticated, so that
             rotation rewrites manifests only.
+        schema_revision: up to which migration the snapshot's schema was brought; of several heads
+            all, with commas between; None where it does not say.
         releases: what was live then, by service.
         before: for `before-deploy`, the commit that was about to be deployed.
         restore_point: the name of a restore point in the server's log, where one could be made.
@@ -119,6 +121,7 @@ class Backup(Noun, frozen=True, kw_only=True):
     parts: tuple[Part, ...]
     keys: tuple[WrappedKey, ...]
     fingerprint: Fingerprint
+    schema_revision: str | None = None
     releases: dict[str, str] = {}
     before: str | None = None
     restore_point: str | None = None

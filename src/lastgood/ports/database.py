@@ -124,6 +124,12 @@ class Snapshot(Protocol):
         on in what is restored, and are never behind.
         """
 
+    def schema_revision(self) -> str | None:
+        """Up to which migration the schema was brought, as the migration tool wrote it there.
+
+        Of several heads all, with commas between; None where nothing says so.
+        """
+
     def roles(self) -> bytes:
         """The server's roles as SQL, without passwords; empty where we may not read them."""
 

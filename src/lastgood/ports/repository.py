@@ -65,6 +65,22 @@ class Repository(Protocol):
     async def changed(self, old: str, new: str, paths: Sequence[str] = ()) -> Sequence[str]:
         """The files that differ between two commits."""
 
+    async def archive(self, commit: str, path: str, most: int) -> bytes:
+        """The files below a folder at a commit, exactly as they were committed, as a tar archive.
+
+        Names begin below the folder. It holds what the commit does: also links, and names that
+        must not be followed when it is unpacked. A submodule is an empty folder.
+
+        Args:
+            commit: a full commit.
+            path: from the repository's root, without a slash at either end.
+            most: how many bytes it may have.
+
+        Raises:
+            RefusedError: the commit is unknown (`unknown-revision`), has no such folder
+                (`paths-absent`), or the folder is larger (`archive-too-large`).
+        """
+
     async def tags(self) -> Sequence[tuple[str, str]]:
         """Tags with their commits, newest first."""
 

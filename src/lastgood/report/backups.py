@@ -29,6 +29,8 @@ def backup_document(stored: StoredBackup, store: str, *, warm: bool | None = Non
         "seconds": round(backup.seconds, 3),
         "tables": len(backup.fingerprint.tables),
         "rows": backup.fingerprint.rows,
+        "parts": [{"name": part.name, "bytes": part.bytes} for part in backup.parts],
+        "schema_revision": backup.schema_revision,
         "encrypted": True,
         "recipients": [key.recipient for key in backup.keys],
         "verified_at": plain(proof.at) if proof is not None and proof.restorable else None,

@@ -59,6 +59,8 @@ def _dump(database: Database, change: Callable[[], None]) -> tuple[Fingerprint, 
         change()
         dump = list(snapshot.dump())
         _demand(snapshot.fingerprint().tables == before.tables, "a snapshot does not change")
+        revision = snapshot.schema_revision()
+        _demand(revision is None or bool(revision), "a schema's revision is a text, or unknown")
         for written in (snapshot.roles(), snapshot.settings()):
             _demand(isinstance(written, bytes), "roles and settings are bytes")
     with database.snapshot(LIMIT_S) as later:

@@ -14,7 +14,10 @@ Derive a test class and give it the fixtures `remote` and `repository`:
 
 from __future__ import annotations
 
+import io
+import os
 import re
+import tarfile
 from typing import TYPE_CHECKING
 
 from lastgood.errors import LastgoodError, RefusedError, StaleLeaseError, StepError
@@ -47,6 +50,8 @@ HOSTILE_REVISIONS = (
     "x" * 5000,
 )
 """Revisions that no driver may follow, take for an option, or print as they are."""
+
+LARGEST = 1 << 20
 
 LONGEST_SUBJECT = 300
 """A plan lists commits one a line."""
@@ -149,6 +154,46 @@ class RepositoryConformance:
         assert await repository.same_content(third, third)
         refusal = await error_of(repository.descends(third, "0" * 40))
         assert isinstance(refusal, RefusedError)
+
+    async def test_an_archive(self, remote: GitRemote, repository: Repository) -> None:
+        """Every file as it was committed, whatever the repository says of archives."""
+        attributes = "* export-ignore\n* export-subst\n* text eol=crlf\n* ident\n"
+        text = "one\r\ntwo $Format:%H$ $Id$\n"
+        odd = {os.fsencode(name): content for name, content in odd_files("1").items()}
+        odd |= {b"text": text, b".gitattributes": attributes}
+        below: dict[str | bytes, Content] = {
+            b"db/migrations/" + name: content for name, content in odd.items()
+        }
+        first = remote.commit({**below, ".gitattributes": attributes, "other": "1"})
+        second = remote.commit({"db/migrations/plain": "2"})
+        files = await _unpacked(repository, first)
+        folders = {"\N{SNOWMAN}", "\N{SNOWMAN}/deep", "only1"}
+        assert set(files) == {os.fsdecode(name) for name in odd} | folders
+        assert files["text"] == text.encode()
+        assert files["run.sh"] == b"#!/bin/sh\n# 1\n"
+        assert files[os.fsdecode(b"not \xff utf-8")] == b"1"
+        assert {files[name] for name in {"link", "module", *folders}} == {b""}
+        assert (await _unpacked(repository, second))["plain"] == b"2"
+
+    async def test_no_archive(self, remote: GitRemote, repository: Repository) -> None:
+        """Of what is not there, is no folder, is elsewhere, or would fill the memory."""
+        commit = remote.commit({"db/migrations/one": "1" * 2000, "db/file": "x"})
+        outside = ("", ".", "/", "/db", "db/", "../db", "db/../db", "-h")
+        absent = ("db/*", ":(top)db", "d", "db\n", "db/file", "db/migrations/one")
+        for path in (*outside, *absent):
+            refusal = await error_of(repository.archive(commit, path, LARGEST))
+            assert isinstance(refusal, RefusedError), path
+            assert refusal.code == "paths-absent", path
+        refusal = await error_of(repository.archive(commit, "db", 1999))
+        assert isinstance(refusal, RefusedError)
+        assert refusal.code == "archive-too-large"
+        for unknown in ("0" * 40, "main", "-h"):
+            refusal = await error_of(repository.archive(unknown, "db", LARGEST))
+            assert isinstance(refusal, RefusedError), unknown
+            assert refusal.code == "unknown-revision"
+        later = remote.commit({"db/later": "x"})
+        await repository.refresh()
+        assert await repository.archive(later, "db", LARGEST)
 
     async def test_tags(self, remote: GitRemote, repository: Repository) -> None:
         """Newest first, each with its commit."""
@@ -434,6 +479,18 @@ class RepositoryConformance:
                 refusal = await error_of(work)
                 assert isinstance(refusal, RefusedError), name
         assert remote.refs() == before
+
+
+async def _unpacked(repository: Repository, commit: str) -> dict[str, bytes]:
+    """What is in the archive of `db/migrations`; what is no file is empty."""
+    archive = await repository.archive(commit, "db/migrations", LARGEST)
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
+        return {
+            member.name: found.read()
+            if member.isreg() and (found := tar.extractfile(member))
+            else b""
+            for member in tar
+        }
 
 
 async def error_of(work: Awaitable[object]) -> LastgoodError | None:

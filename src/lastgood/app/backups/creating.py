@@ -11,8 +11,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lastgood.app.backups.migrations import migrations_of
 from lastgood.app.project import now, operator
-from lastgood.backup.layout import DUMP, ROLES, SETTINGS, STATE, new_id
+from lastgood.backup.layout import DUMP, MIGRATIONS, ROLES, SETTINGS, STATE, new_id
 from lastgood.backup.recipients import find_recipients, wrap
 from lastgood.backup.sealing import new_key, seal
 from lastgood.errors import LastgoodError
@@ -61,12 +62,17 @@ def create_backup(project: Project, place: Place, order: Order, tell: Tell) -> B
     backup_id = new_id(begun_at)
     key = new_key()
     keys = wrap(key, recipients, backup_id)  # before anything is read: it may be refused
+    # Before the snapshot, which must not wait for a git host.
+    migrations = migrations_of(project, place, order.before, tell) if order.before else b""
     making = Making(place, backup_id, key, facts, begun_at, tell)
     with place.database.snapshot(place.settings.snapshot_limit) as snapshot:
         dump = making.part(DUMP, snapshot.dump())
         fingerprint = snapshot.fingerprint()
-        parts = (dump, *making.beside(project, snapshot))
+        revision = snapshot.schema_revision()
+        parts = [dump, *making.beside(project, snapshot)]
         at = snapshot.at
+    if migrations:
+        parts.append(making.part(MIGRATIONS, [migrations]))
     # At the end: what is written until then can be replayed up to it.
     point = restore_point(place, backup_id, tell) if order.before else None
     backup = Backup(
@@ -78,9 +84,10 @@ def create_backup(project: Project, place: Place, order: Order, tell: Tell) -> B
         seconds=time.monotonic() - began,
         server_version=facts.version,
         client_version=facts.client_version,
-        parts=parts,
+        parts=tuple(parts),
         keys=keys,
         fingerprint=fingerprint,
+        schema_revision=revision,
         releases=_live(project),
         before=order.before,
         restore_point=point,

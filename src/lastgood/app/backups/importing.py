@@ -152,6 +152,7 @@ class _Import:
             with place.database.side_snapshot(backup_id, place.settings.snapshot_limit) as snapshot:
                 part = making.part(DUMP, snapshot.dump())
                 fingerprint = snapshot.fingerprint()
+                revision = snapshot.schema_revision()
         finally:
             place.database.drop(backup_id)
         return Backup(
@@ -167,6 +168,7 @@ class _Import:
             parts=(part,),
             keys=keys,
             fingerprint=fingerprint,
+            schema_revision=revision,
             by=operator(),
             origin=_origin(dump, intake.left_out),
         )

@@ -57,7 +57,7 @@ def test_the_keys_of_the_contract_are_read(tmp_path: Path) -> None:
     assert found.quarantine == 7 * 86_400
     assert found.warm_target == "before-deploy"
     assert found.migrations is not None
-    assert found.migrations.path == tmp_path / "backend" / "alembic"
+    assert found.migrations.path == "backend/alembic"
     assert [query.expect for query in found.verify] == ["> 0", "= 3", "true"]
     assert [hook.sql for hook in found.before_open] == ["DELETE FROM jobs", None]
 

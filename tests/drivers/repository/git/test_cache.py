@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -53,6 +54,28 @@ async def test_a_url_s_copy_holds_no_files(
     (cache,) = caches(tmp_path)
     missing = run_git(cache, "rev-list", "--objects", "--missing=print", commit).decode()
     assert f"?{remote.git('rev-parse', 'main:app')}" in missing
+
+
+async def test_an_archive_without_its_remote(
+    remote: GitRemote, make_repository: Callable[..., GitRepository], tmp_path: Path
+) -> None:
+    """By another process: from a whole copy, and from one that lacks files but was asked before."""
+    one, two = remote.commit({"db/a": "1", "db/b": "1"}), remote.commit({"db/a": "2"})
+    addresses = (remote.place, f"file://{remote.place}")
+    for address in addresses:
+        assert await make_repository(address).archive(one, "db", 1 << 20)
+    left = caches(tmp_path)[0] / "lastgood-archive-of-one-that-was-killed"
+    left.touch()
+    os.utime(left, (0, 0))
+    remote.place.rename(remote.place.with_suffix(".down"))
+    for address in addresses:
+        assert await make_repository(address).archive(one, "db", 1 << 20)
+    assert await make_repository().archive(two, "db", 1 << 20)
+    missing = await error_of(make_repository(addresses[1]).archive(two, "db", 1 << 20))
+    assert isinstance(missing, RemoteError)
+    unknown = await error_of(make_repository().archive("f" * 40, "db", 1 << 20))
+    assert isinstance(unknown, RemoteError)
+    assert [path for cache in caches(tmp_path) for path in cache.glob("lastgood-*")] == []
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from lastgood.config.options import (
     ConfigPath,
     DriverOptions,
     Duration,
+    GitPath,
     Interval,
     Secret,
     mistake,
@@ -55,7 +56,10 @@ class Migrations(Strict):
     """How the schema is migrated."""
 
     tool: str = Field("alembic", description="The tool, e.g. `alembic`.")
-    path: ConfigPath = Field(description="The folder with the migrations.")
+    path: GitPath = Field(
+        description="The folder with the migrations, from the repository's root: a backup before a "
+        "deployment keeps those of the release that is about to go live."
+    )
 
 
 class Query(Strict):

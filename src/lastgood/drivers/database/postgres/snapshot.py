@@ -17,6 +17,7 @@ from lastgood.drivers.database.postgres.content import (
 )
 from lastgood.drivers.database.postgres.dumping import LOCK_WAIT_MS, dumped, roles
 from lastgood.drivers.database.postgres.faults import told
+from lastgood.drivers.database.postgres.revision import schema_revision
 from lastgood.drivers.database.postgres.settings import settings
 from lastgood.drivers.database.postgres.tables import refuse_unreadable, tables
 from lastgood.errors import ChildError, LastgoodError
@@ -83,6 +84,11 @@ class HeldSnapshot:
         """See `Snapshot.fingerprint`."""
         with self._within_limit(), told("the content could not be read", self._masker):
             return fingerprint(self._connection, self._numbers)
+
+    def schema_revision(self) -> str | None:
+        """See `Snapshot.schema_revision`."""
+        with self._within_limit(), told("the schema's revision could not be read", self._masker):
+            return schema_revision(self._connection)
 
     def roles(self) -> bytes:
         """See `Snapshot.roles`."""

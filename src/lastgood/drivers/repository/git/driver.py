@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lastgood.drivers.repository.git import commits, reading
 from lastgood.drivers.repository.git.address import read_address
+from lastgood.drivers.repository.git.archive import archived
 from lastgood.drivers.repository.git.cache import Cache
 from lastgood.drivers.repository.git.command import Git
 from lastgood.drivers.repository.git.failure import BrokenCacheError
@@ -119,6 +120,20 @@ class GitRepository:
     async def tags(self) -> Sequence[tuple[str, str]]:
         """See `Repository.tags`."""
         return await self._reading(lambda: reading.tags_of(self._git))
+
+    async def archive(self, commit: str, path: str, most: int) -> bytes:
+        """See `Repository.archive`; a commit that is in the cache needs no remote to be read."""
+
+        async def look() -> bytes:
+            await reading.require(self._git, commit)
+            return await archived(self._git, commit, path, most)
+
+        try:
+            return await self._healing(look)
+        except RefusedError as error:
+            if self._refreshed or error.code != "unknown-revision":
+                raise
+        return await self._reading(look)
 
     async def commit_tree(self, target: str, base: str, paths: Sequence[str], message: str) -> str:
         """See `Repository.commit_tree`."""

@@ -25,10 +25,14 @@ ENVIRON = {
     "KEEP": "3",
     "URL": "http://shop.example/",
     "SHARE": "0.5",
+    "MODE": "every-backup",
+    "KEY": "c2hvcC1iYWNrdXBz",
     "PRODUCTION_DATABASE_URL": "postgresql://u@db/shop",
     "SLACK_TOKEN": "xoxb-0000",
 }
 SERVICE = "services: {web: {deploy: {driver: releases, path: /srv/web, "
+DATABASE = "databases: {main: {driver: postgres, dsn: 'postgresql://u@db/shop', "
+STORE = DATABASE + "backup: {store: {"
 CHECK = "checks: {home: {url: 'http://shop.example/', "
 
 GOOD = (
@@ -47,6 +51,16 @@ GOOD = (
     "services: {web: {deploy: [{driver: releases, path: /srv/web}]}}",
     "connectivity: ['192.0.2.1:53', '[2001:db8::1]:53']",
     "notify: [{driver: slack, channel: '#x'}]",
+    DATABASE + "warm_target: true}}",
+    DATABASE + "warm_target: false}}",
+    DATABASE + "warm_target: every-backup}}",
+    DATABASE + "warm_target: '${MODE}'}}",
+    DATABASE + "before_open: [TRUNCATE jobs, {sql: SELECT 1}, {command: [./flush]}]}}",
+    DATABASE + "migrations: {path: db/migrations}}}",
+    DATABASE + "backup: {store: 's3://shop-backups/main'}}}",
+    STORE + "url: 's3://shop-backups', endpoint: 'https://s3.shop.example', region: eu}}}}",
+    STORE + "url: 's3://shop-backups', driver: obstore, retries: 3, timeout: 30s, part: 32}}}}",
+    STORE + "url: 'az://backups', account: shop, account_key: '${KEY}'}}}}",
 )
 BAD = (
     "budget: -1s",
@@ -69,6 +83,19 @@ BAD = (
     SERVICE + "keeps: 3}}}",
     "connectivity: ['192.0.2.1']",
     "notify: [{channel: '#x'}]",
+    DATABASE + "warm_target: sometimes}}",
+    DATABASE + "warm_target: 1}}",
+    DATABASE + "before_open: ['']}}",
+    DATABASE + "before_open: [{sqls: x}]}}",
+    DATABASE + "before_open: [{}]}}",
+    DATABASE + "before_open: [{sql: SELECT 1, command: [./flush]}]}}",
+    DATABASE + "before_open: TRUNCATE jobs}}",
+    DATABASE + "backup: {store: []}}}",
+    STORE + "endpoint: 'https://s3.shop.example'}}}}",
+    STORE + "url: 's3://shop-backups', endpont: 'https://s3.shop.example'}}}}",
+    STORE + "url: 's3://shop-backups', endpoint: s3.shop.example}}}}",
+    STORE + "url: 's3://shop-backups', retries: many}}}}",
+    STORE + "url: 's3://shop-backups', part: 1}}}}",
 )
 
 

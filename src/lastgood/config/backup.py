@@ -31,7 +31,7 @@ class Store(Driven):
     def __get_pydantic_json_schema__(
         cls, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """An address, or a mapping that has one."""
+        """An address, or a mapping; `schema.schema` says what may be in that, by its driver."""
         del core, handler
         return {"anyOf": [{"type": "string"}, {"type": "object", "required": ["url"]}]}
 

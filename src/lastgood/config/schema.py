@@ -6,6 +6,8 @@ import json
 from inspect import cleandoc
 from typing import TYPE_CHECKING, cast
 
+from lastgood.config.backup import Store
+from lastgood.config.driven import Driven
 from lastgood.config.model import (
     Check,
     Database,
@@ -20,7 +22,6 @@ from lastgood.config.writable import JsonObject, writable
 from lastgood.ports.spec import resolve
 
 if TYPE_CHECKING:
-    from lastgood.config.driven import Driven
     from lastgood.config.options import DriverOptions
     from lastgood.ports.spec import DriverRegistry
 
@@ -34,6 +35,7 @@ def schema(registry: DriverRegistry) -> JsonObject:
     parts: JsonObject = whole["$defs"]
     for kind in DRIVEN:
         parts[kind.__name__] = _driven(kind, parts, registry)
+    _describe_stores(parts, registry)
     for unused in ("DriverOptions", "StateAddress"):
         parts.pop(unused, None)
     one = {"$ref": "#/$defs/Deploy"}
@@ -72,6 +74,17 @@ def _without_indents(part: object) -> object:
 def options_of(kind: type[Driven], name: str, registry: DriverRegistry) -> type[DriverOptions]:
     """The options model of a driver."""
     return cast("type[DriverOptions]", resolve(registry.spec(kind.family, name).options))
+
+
+def _describe_stores(parts: JsonObject, registry: DriverRegistry) -> None:
+    """A store is written within the options of a database's driver; each driver may have one."""
+    address, name = {"type": "string"}, Store.__name__
+    within = [part for part in parts if part.endswith(f"-{name}")]
+    for part in within:
+        parts[part] = {"anyOf": [address, {"$ref": f"#/$defs/{name}"}]}
+    if within:
+        parts[name] = Driven.model_json_schema()
+        parts[name] = {**_driven(Store, parts, registry), "description": Store.__doc__}
 
 
 def _driven(kind: type[Driven], parts: JsonObject, registry: DriverRegistry) -> JsonObject:

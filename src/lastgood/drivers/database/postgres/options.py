@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from lastgood.config.backup import BackupSettings
 from lastgood.config.base import Strict
@@ -19,6 +26,11 @@ from lastgood.config.options import (
     mistake,
 )
 from lastgood.drivers.database.postgres.expectation import Expectation
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 
 def _dsn(secret: Secret) -> Secret:
@@ -52,6 +64,14 @@ def _readable(text: str) -> str:
     return text
 
 
+_WARM_TARGET = {
+    "anyOf": [
+        {"type": "string", "enum": ["off", "before-deploy", "every-backup"]},
+        {"type": "boolean"},
+    ]
+}
+
+
 class Migrations(Strict):
     """How the schema is migrated."""
 
@@ -83,6 +103,14 @@ class Hook(Strict):
     def _from_text(cls, data: Any) -> Any:  # noqa: ANN401 - whatever was written
         return {"sql": data} if isinstance(data, str) else data
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """A text that is SQL, or a mapping with one of the two keys."""
+        mapping = {**handler(core), "minProperties": 1, "maxProperties": 1}
+        return {"anyOf": [{"type": "string", "minLength": 1}, mapping]}
+
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if bool(self.sql) == bool(self.command):
@@ -109,7 +137,9 @@ class PostgresOptions(DriverOptions):
         None, description="The folder with pg_dump and pg_restore, when they are not found."
     )
     migrations: Migrations | None = Field(None, description="How the schema is migrated.")
-    warm_target: Literal["off", "before-deploy", "every-backup"] = Field(
+    warm_target: Annotated[
+        Literal["off", "before-deploy", "every-backup"], WithJsonSchema(_WARM_TARGET)
+    ] = Field(
         "before-deploy", description="Which backups are kept restored, ready to be swapped in."
     )
     quarantine: Duration = Field(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from lastgood.config.base import Strict
+from lastgood.config.bytesize import ByteSize
+from lastgood.config.bytesize import spell as spell_bytes
 from lastgood.config.duration import Duration, Interval
 from lastgood.config.fault import mistake
 from lastgood.config.fields import Argv, ConfigPath, Name, Url
@@ -11,6 +13,7 @@ from lastgood.config.secret import Secret
 
 __all__ = [
     "Argv",
+    "ByteSize",
     "ConfigPath",
     "DriverOptions",
     "Duration",
@@ -22,6 +25,7 @@ __all__ = [
     "Secret",
     "Url",
     "mistake",
+    "spell_bytes",
 ]
 
 

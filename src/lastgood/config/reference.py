@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from lastgood.config import duration, model
+from lastgood.config import bytesize, duration, model
 from lastgood.config.base import Strict
 from lastgood.config.driven import Driven
 from lastgood.config.schema import DRIVEN, options_of
@@ -35,6 +35,7 @@ _WORDS: dict[object, str] = {
     Path: "path",
     Secret: "secret",
     StateAddress: "address",
+    bytesize.ByteSize: "size",
 }
 
 

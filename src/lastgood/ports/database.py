@@ -99,6 +99,26 @@ class Kept(Noun, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
 
 
+class Room(Noun, frozen=True, kw_only=True):
+    """Room for another copy of the live database on its server, in bytes.
+
+    Attributes:
+        needed: what a copy takes, and a fifth more; 0 where its size is unknown.
+        kept: what the kept copies take.
+        free: what the disk has left; None where that is unknown.
+        how: how that is known, or why it is not.
+    """
+
+    needed: int
+    kept: int
+    free: int | None
+    how: str
+
+    def lacking(self, regained: int = 0) -> int:
+        """How much is missing once so much was given back; 0 where nobody knows that any is."""
+        return 0 if self.free is None else max(0, self.needed - self.free - regained)
+
+
 class Snapshot(Protocol):
     """A database at one moment; everything that is read by it belongs together.
 
@@ -169,7 +189,7 @@ class Database(Protocol):
         Whatever fails, nothing of the side database is left.
 
         Raises:
-            RefusedError: a precondition does not hold (`no-createdb`, `side-exists`).
+            RefusedError: a precondition does not hold (`no-createdb`, `side-exists`, `no-room`).
             ChildError: the restore program failed.
         """
 
@@ -242,5 +262,17 @@ class RestorePoints(Protocol):
         Raises:
             RefusedError: the name is none, or our role may not, or the server keeps too little in
                 its log (`no-restore-point`).
+            RemoteError: the server does not answer, or fails.
+        """
+
+
+@runtime_checkable
+class KnowsRoom(Protocol):
+    """What a database offers beside, whose server's disk can be told of."""
+
+    def room(self) -> Room:
+        """The room for copies on the live database's server; unknown where it cannot be seen.
+
+        Raises:
             RemoteError: the server does not answer, or fails.
         """

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lastgood.errors import ChildError, LastgoodError, RefusedError, UsageError
+from lastgood.ports.database import KnowsRoom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -52,6 +53,10 @@ def database_conforms(make: Callable[[], Database], change: Callable[[], None]) 
 def _dump(database: Database, change: Callable[[], None]) -> tuple[Fingerprint, list[bytes]]:
     facts = database.facts()
     _demand(bool(facts.name and facts.server and facts.version), "it says what and where it is")
+    if isinstance(database, KnowsRoom):
+        room = database.room()
+        _demand(bool(room.how), "it says how it knows the room for copies, or why it does not")
+        _demand(room.needed > 0 or room.free is None, "what a copy takes is known, or nothing is")
     with database.snapshot(LIMIT_S) as snapshot:
         _demand(snapshot.at.tzinfo is not None, "the snapshot's time has a zone")
         before = snapshot.fingerprint()

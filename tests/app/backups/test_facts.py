@@ -99,6 +99,31 @@ def test_what_stands_in_the_way_is_named(shop: Shop) -> None:
     assert "database" in failing(look(shop))
 
 
+def test_the_room_for_a_copy_is_told(shop: Shop) -> None:
+    room = look(shop)["room"]
+    assert room.ok
+    assert room.what.startswith("nobody knows")
+    assert "disk: 200GB" in room.mend
+
+    shop.main["disk"] = "1MB"
+    shop.write()
+    assert "room" in failing(look(shop))
+    back_up(shop, if_due=False)
+    (stored,) = shop.backups
+    assert stored.proof is None, "it stays, and nothing is said against it"
+    (event,) = shop.events("backup.unproven")
+    assert "no room for a copy" in event.text
+
+    shop.main["disk"] = "100 TB"
+    shop.write()
+    room = look(shop)["room"]
+    assert room.ok
+    assert "`disk: 100TB`" in room.what
+    order_proof(shop.project, shop.place, stored)
+    shop.server.execute(f"ALTER ROLE {shop.role} NOCREATEDB")
+    assert "room" not in look(shop)
+
+
 def test_the_last_failure_is_said_beside_a_backup_that_is_young_enough(shop: Shop) -> None:
     back_up(shop, if_due=False)
     at = now()

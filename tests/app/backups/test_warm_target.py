@@ -23,11 +23,13 @@ from lastgood.app.backups.warming import Warming, recheck_warm
 from lastgood.backup.layout import new_id
 from lastgood.cli.main import run
 from lastgood.demo.database import _programs
+from lastgood.drivers.database.postgres.driver import PostgresDatabase
 from lastgood.errors import RefusedError
 from lastgood.model.noun import to_json
 from lastgood.model.release import Standing
 from lastgood.model.run import Run, RunState
 from lastgood.model.watch import WatchKind, WatchState
+from lastgood.ports.database import Room
 from lastgood.testing.plans import plan_of
 
 if TYPE_CHECKING:
@@ -211,6 +213,24 @@ def test_what_hinders_the_promotion_is_no_fault_of_the_backup(shop: Shop) -> Non
     assert shop.kept == [made.backup.id]
     assert shop.events() == ["warm-target.kept", "warm-target.failed"]
     assert "other user" in shop.said[-1] or "accessed" in shop.said[-1]
+
+
+def test_where_the_next_proof_would_have_no_room_nothing_is_kept(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is measured, and full by another's doing once the copy is there."""
+    first = shop.made()
+    restored = PostgresDatabase.restore
+    full = Room(needed=10, kept=4, free=5, how="measured")
+
+    def restore(database: PostgresDatabase, *given: Any) -> None:
+        restored(database, *given)
+        monkeypatch.setattr(PostgresDatabase, "room", lambda _: full)
+
+    monkeypatch.setattr(PostgresDatabase, "restore", restore)
+    shop.made()
+    assert shop.kept == [first]
+    assert "no room to prove the next backup" in " ".join(shop.said)
 
 
 def test_two_at_once_leave_the_newer_one(shop: Shop) -> None:

@@ -17,6 +17,7 @@ from lastgood.backup.recipients import FEWEST, find_recipients
 from lastgood.config.duration import spell
 from lastgood.errors import LastgoodError
 from lastgood.model.backup import BackupKind
+from lastgood.ports.database import KnowsRoom
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -86,6 +87,27 @@ def _server(place: Place) -> Iterator[Fact]:
         yield Fact(name=name, ok=False, what=hindrance.what, mend=hindrance.mend)
         return
     yield Fact(name=name, ok=True, what=f"backups are restored on {place.database.proof_server()}")
+    if isinstance(place.database, KnowsRoom):
+        yield _room(place.name, place.database)
+
+
+def _room(database: str, where: KnowsRoom) -> Fact:
+    """That another copy fits on the live database's server: its proof, and the way back."""
+    name = f"{database}: room"
+    try:
+        room = where.room()
+    except LastgoodError as error:
+        return failed(name, error)
+    if room.free is None:
+        return Fact(
+            name=name,
+            ok=True,
+            what=f"nobody knows whether a copy fits on the server's disk: {room.how}",
+            mend=f"say how large that disk is: `disk: 200GB` under databases.{database}",
+        )
+    what = f"a copy takes {room.needed:,} bytes with a fifth to spare, {room.free:,} are free"
+    mend = "make room on the server's disk, or set `warm_target: off`" if room.lacking() else ""
+    return Fact(name=name, ok=not mend, what=f"{what} ({room.how})", mend=mend)
 
 
 def _store(place: Place) -> Fact:

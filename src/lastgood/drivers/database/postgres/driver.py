@@ -19,6 +19,7 @@ from lastgood.drivers.database.postgres.keeping import Keeping
 from lastgood.drivers.database.postgres.programs import Programs, choose, newest, places
 from lastgood.drivers.database.postgres.restorepoint import restore_point
 from lastgood.drivers.database.postgres.restoring import left_out, loaded, without_owners
+from lastgood.drivers.database.postgres.room import refuse_crowded, room_on
 from lastgood.drivers.database.postgres.sides import Sides, may_create, role_of
 from lastgood.drivers.database.postgres.snapshot import HeldSnapshot, hold
 from lastgood.drivers.database.postgres.template import Template
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from lastgood.drivers.database.postgres.options import PostgresOptions
     from lastgood.model.backup import Fingerprint
-    from lastgood.ports.database import Kept
+    from lastgood.ports.database import Kept, Room
     from lastgood.ports.toolbox import Toolbox
 
 # DROP DATABASE ... WITH (FORCE) came with it.
@@ -150,6 +151,8 @@ class PostgresDatabase:
         self, side: str, template: Template, owner: str, load: Callable[[str], None]
     ) -> None:
         """Make a side database and load it; whatever fails, nothing of it is left."""
+        if not self._elsewhere:
+            refuse_crowded(self.room(), self._live.name)
         self._sides.create(side, template, owner)
         try:
             with self._sides.opened(side) as name:
@@ -200,6 +203,12 @@ class PostgresDatabase:
                     f"the role {harmless(role_of(live))} may not restore owners and rights: "
                     "make it a member of every owner"
                 )
+        room = self.room()
+        if room.lacking(regained=room.kept):  # those go once it stands
+            return (
+                "beside it there would be no room to prove the next backup: that takes "
+                f"{room.needed:,} bytes, and {(room.free or 0) + room.kept:,} would be free"
+            )
         return ""
 
     def keep(self, side: str) -> None:
@@ -220,6 +229,13 @@ class PostgresDatabase:
     def drop_kept(self, side: str) -> None:
         """See `Database.drop_kept`."""
         self._keeping.sides.drop(side)
+
+    def room(self) -> Room:
+        """See `KnowsRoom.room`."""
+        names = [self._keeping.sides.name(one.side) for one in self.kept()]
+        what = f"the room on the server of {self._live.name} is not known"
+        with self._keeping.sides.connected(what) as connection:
+            return room_on(connection, self._live.name, names, self._options.disk)
 
     def restore_point(self, name: str) -> str:
         """See `RestorePoints.restore_point`."""

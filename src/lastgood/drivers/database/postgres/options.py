@@ -17,6 +17,7 @@ from lastgood.config.backup import BackupSettings
 from lastgood.config.base import Strict
 from lastgood.config.options import (
     Argv,
+    ByteSize,
     ConfigPath,
     DriverOptions,
     Duration,
@@ -141,6 +142,11 @@ class PostgresOptions(DriverOptions):
         Literal["off", "before-deploy", "every-backup"], WithJsonSchema(_WARM_TARGET)
     ] = Field(
         "before-deploy", description="Which backups are kept restored, ready to be swapped in."
+    )
+    disk: ByteSize | None = Field(
+        None,
+        description="How large the server's disk is, e.g. `200GB`: a copy that would not fit "
+        "beside the databases is not begun. On this machine it is measured instead.",
     )
     quarantine: Duration = Field(
         604_800.0, description="How long a replaced database is kept, closed, for undo."

@@ -117,13 +117,14 @@ class _Import:
         backup_id, key = new_id(at), new_key()
         keys = wrap(key, recipients, backup_id)
         unwrap(keys, identity, backup_id)  # it could not be proven otherwise
-        # Its name is as old as the dump: a backup that is made meanwhile would take its side
-        # database for a leftover; and once we were killed it is one.
-        with proof_turn(self._project, self._place, backup_id):
+        # Not the backup's name, which is as old as the dump: whoever tidies up would take a side
+        # database of that name for a leftover. Once we were killed this one is.
+        side = new_id(now())
+        with proof_turn(self._project, self._place, side):
             try:
-                backup = self._sealed(dump, backup_id, at, key, keys, trusted=trusted)
+                backup = self._sealed(dump, side, backup_id, at, key, keys, trusted=trusted)
                 self._tell(f"{backup_id} is stored; it is restored now, to prove it")
-                return self._proven(backup, key, identity)
+                return self._proven(backup, side, key, identity)
             except LastgoodError as error:
                 self._undo(backup_id)
                 failure = error  # nothing is left: the turn was no crash
@@ -135,6 +136,7 @@ class _Import:
     def _sealed(
         self,
         dump: ForeignDump,
+        side: str,
         backup_id: str,
         at: datetime,
         key: bytes,
@@ -145,16 +147,16 @@ class _Import:
         """Load it into a side database, and store what that holds; nothing names it yet."""
         place = self._place
         self._tell(f"it is loaded into a side database of {place.name}")
-        intake = place.database.take_in(backup_id, self._file, dump, trusted=trusted)
+        intake = place.database.take_in(side, self._file, dump, trusted=trusted)
         try:
-            _refuse_unexpected(place.database.verify(backup_id))
+            _refuse_unexpected(place.database.verify(side))
             making = Making(place, backup_id, key, intake, at, self._tell)
-            with place.database.side_snapshot(backup_id, place.settings.snapshot_limit) as snapshot:
+            with place.database.side_snapshot(side, place.settings.snapshot_limit) as snapshot:
                 part = making.part(DUMP, snapshot.dump())
                 fingerprint = snapshot.fingerprint()
                 revision = snapshot.schema_revision()
         finally:
-            place.database.drop(backup_id)
+            place.database.drop(side)
         return Backup(
             id=backup_id,
             environment=self._project.name,
@@ -173,9 +175,9 @@ class _Import:
             origin=_origin(dump, intake.left_out),
         )
 
-    def _proven(self, backup: Backup, key: bytes, identity: Identity) -> StoredBackup:
+    def _proven(self, backup: Backup, side: str, key: bytes, identity: Identity) -> StoredBackup:
         place, began = self._place, time.monotonic()
-        _refuse_unexpected(speaking_against(place, backup, key))
+        _refuse_unexpected(speaking_against(place, backup, key, side))
         proof = BackupProof(
             backup=backup.id,
             at=now(),

@@ -44,9 +44,9 @@ def prove_backup(
     """
     began = time.monotonic()
     key = unwrap(backup.keys, identity, backup.id)
-    problems = _restored(place, backup, key)
+    problems = _restored(place, backup, key, backup.id)
     try:
-        problems = problems or _compared(place, backup)
+        problems = problems or _compared(place, backup, backup.id)
         proof = _kept_proof(place, backup, identity, problems, began)
         if proof.restorable and promote is not None:
             promote(backup)
@@ -108,19 +108,19 @@ NOT_ITS_FAULT = ("no space left", "ended by signal", "connection", "shutting dow
 """What a restore says when it was the server or the machine that failed."""
 
 
-def speaking_against(place: Place, backup: Backup, key: bytes) -> tuple[Problem, ...]:
+def speaking_against(place: Place, backup: Backup, key: bytes, side: str) -> tuple[Problem, ...]:
     """What a restore of a backup shows against it; its manifest need not be stored yet."""
-    problems = _restored(place, backup, key)
+    problems = _restored(place, backup, key, side)
     try:
-        return problems or _compared(place, backup)
+        return problems or _compared(place, backup, side)
     finally:
-        place.database.drop(backup.id)
+        place.database.drop(side)
 
 
-def _restored(place: Place, backup: Backup, key: bytes) -> tuple[Problem, ...]:
+def _restored(place: Place, backup: Backup, key: bytes, side: str) -> tuple[Problem, ...]:
     try:
         _read_the_rest(place, backup, key)
-        place.database.restore(backup.id, part_of(place, backup, key, DUMP))
+        place.database.restore(side, part_of(place, backup, key, DUMP))
     except LastgoodError as error:
         if not speaks_against(error):
             raise
@@ -129,9 +129,9 @@ def _restored(place: Place, backup: Backup, key: bytes) -> tuple[Problem, ...]:
     return ()
 
 
-def _compared(place: Place, backup: Backup) -> tuple[Problem, ...]:
-    found = place.database.fingerprint(backup.id)
-    return (*differences(backup.fingerprint, found), *place.database.verify(backup.id))
+def _compared(place: Place, backup: Backup, side: str) -> tuple[Problem, ...]:
+    found = place.database.fingerprint(side)
+    return (*differences(backup.fingerprint, found), *place.database.verify(side))
 
 
 def speaks_against(error: LastgoodError) -> bool:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.aws import Bucket
+
 # A slow machine is no failure: times are never asserted.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -48,6 +50,23 @@ def stall(embedded: Server, tmp_path: Path) -> Iterator[Shop]:
     stall = shop_on(embedded, tmp_path / "shop")
     yield stall
     stall.drop()
+
+
+@pytest.fixture(scope="session")
+def amazon() -> Iterator[str]:
+    """The address of an AWS in this process: S3 and KMS."""
+    from tests.aws import running  # noqa: PLC0415 - it takes a second, and few need it
+
+    with running() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(amazon: str) -> Bucket:
+    """A fresh bucket."""
+    from tests.aws import fresh_bucket  # noqa: PLC0415 - likewise
+
+    return fresh_bucket(amazon)
 
 
 @pytest.fixture

@@ -214,11 +214,23 @@ def test_rotation_changes_the_keys_and_nothing_else(shelf: Shelf) -> None:
     made = shelf.made()
     new = (WrappedKey(kind=RecipientKind.AGE, recipient="age1new", wrapped="eA=="),)
     rotated = msgspec.structs.replace(made, keys=new)
-    shelf.backups.rewrite(rotated)
+    shelf.backups.rewrite(made, new)
     assert shelf.backups.read(made.id).backup == rotated
-    other = msgspec.structs.replace(rotated, created_at=made.created_at + timedelta(hours=1))
-    assert refused(shelf.backups.rewrite, other) == "not-rotation"
-    assert refused(shelf.backups.rewrite, backup(50)) == "no-backup"
+    # By what was read before, and of one that is none, nothing is written.
+    assert refused(shelf.backups.rewrite, made, made.keys) == "backup-changed"
+    assert refused(shelf.backups.rewrite, backup(50), new) == "backup-changed"
+    assert shelf.backups.read(made.id).backup == rotated
+    assert shelf.names() == [made.id]
+
+
+def test_rotation_keeps_what_a_newer_version_wrote(shelf: Shelf) -> None:
+    made = shelf.made()
+    key = shelf.backups.key(made.id, "manifest.json")
+    shelf.store.replace(key, shelf.store.get(key)[:-1] + b',"newer":{"words":[1]}}')
+    new = (WrappedKey(kind=RecipientKind.AGE, recipient="age1new", wrapped="eA=="),)
+    shelf.backups.rewrite(made, new)
+    assert b'"newer":{"words":[1]}' in shelf.store.get(key)
+    assert shelf.backups.read(made.id).backup.keys == new
 
 
 DAMAGED: dict[str, tuple[str, bytes]] = {

@@ -12,7 +12,7 @@ from lastgood.backup.identity import read_identity
 from lastgood.backup.keyfile import make_key_file
 from lastgood.backup.layout import DUMP, ROLES, new_id
 from lastgood.backup.manifest import Backups
-from lastgood.backup.recipients import find_recipients, rewrap, unwrap, wrap
+from lastgood.backup.recipients import find_recipients, unwrap, wrap
 from lastgood.backup.sealing import new_key, seal, unseal
 from lastgood.drivers.objects.obstore.local import LocalObjects
 from lastgood.errors import ChildError, RefusedError
@@ -101,9 +101,9 @@ def test_after_rotation_new_keys_open_it_and_old_ones_do_not(vault: Vault) -> No
     made = vault.made()
     make_key_file(vault.folder / "new.key")
     recipients = find_recipients(["file:new.key", vault.recipients[1]], vault.folder)
-    keys = rewrap(made.keys, vault.identity("recovery.txt"), recipients, made.id)
+    keys = wrap(unwrap(made.keys, vault.identity("recovery.txt"), made.id), recipients, made.id)
     bodies = {part.key: vault.store.get(part.key) for part in made.parts}
-    vault.backups.rewrite(msgspec.structs.replace(made, keys=keys))
+    vault.backups.rewrite(made, keys)
     assert {key: vault.store.get(key) for key in bodies} == bodies
     for name in ("new.key", "recovery.txt"):
         assert vault.opened(made.id, DUMP, vault.identity(name)) == CONTENTS[DUMP]

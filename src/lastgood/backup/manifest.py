@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,7 @@ from lastgood.backup.layout import MANIFEST, OPENED, PIN, PROOF, is_id
 from lastgood.backup.reading import DamagedError, Opening, backup_in, opening_in, pin_in, proof_in
 from lastgood.errors import RefusedError
 from lastgood.model.backup import StoredBackup
-from lastgood.model.noun import to_json
+from lastgood.model.noun import from_json, to_json
 from lastgood.model.problem import Problem
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lastgood.model.backup import Backup, BackupProof
+    from lastgood.model.sealed import WrappedKey
     from lastgood.ports.objects import ObjectStore, Stored
 
 AT_ONCE = 8
@@ -88,22 +90,32 @@ class Backups:
                 code="backup-exists",
             )
 
-    def rewrite(self, backup: Backup) -> None:
-        """Put a manifest in the place of the one that is there: after its keys were wrapped anew.
+    def rewrite(self, before: Backup, keys: tuple[WrappedKey, ...]) -> None:
+        """Say in a backup's manifest for whom its key is wrapped now, and nothing else.
+
+        It is the one manifest or the other at every moment, and was read back when this returns.
+        What a newer version wrote into it stays.
 
         Raises:
-            RefusedError: there is none (`no-backup`), or more than the keys would change
-                (`not-rotation`).
+            RefusedError: it is not as it was read any more (`backup-changed`): another one wrapped
+                its keys, or it was removed.
         """
-        before = self.read(backup.id).backup
-        if _without_keys(before) != _without_keys(backup):
-            raise RefusedError(
-                f"the manifest of {backup.id} would say something else",
-                cause="rotation changes for whom a backup's key is wrapped, and nothing else",
-                mend="read the manifest again, wrap its keys anew, write that",
-                code="not-rotation",
-            )
-        self._store.replace(self.key(backup.id, MANIFEST), to_json(backup).encode())
+        key = self.key(before.id, MANIFEST)
+        with suppress(RefusedError):  # removed
+            was = self._store.get(key)
+            said = to_json({**from_json(was, dict), "keys": keys}).encode()
+            if (
+                backup_in(was) == before
+                and self._store.exchange(key, was, said)
+                and self._store.get(key) == said
+            ):
+                return
+        raise RefusedError(
+            f"the manifest of {before.id} changed meanwhile",
+            cause="somebody else wraps its keys anew, or it was removed",
+            mend="do it again",
+            code="backup-changed",
+        )
 
     def prove(self, proof: BackupProof) -> None:
         """Keep what a restore showed beside the backup; a newer one takes its place.
@@ -173,15 +185,20 @@ class Backups:
             )
         return stored
 
+    def finished(self) -> list[str]:
+        """All that were ever finished, whether or not they are whole still; the oldest first."""
+        return sorted(self._finished(self._folders()[0]))  # an id begins with its time
+
     def newest(self) -> str | None:
-        """The newest that was ever finished, whether or not it is whole still; None without any."""
-        folders, _ = self._folders()
-        finished = (
-            backup
+        """The newest of those; None without any."""
+        return max(self.finished(), default=None)
+
+    def _finished(self, folders: dict[str, list[Stored]]) -> dict[str, list[Stored]]:
+        return {
+            backup: objects
             for backup, objects in folders.items()
             if self.key(backup, MANIFEST) in {one.key for one in objects}
-        )
-        return max(finished, default=None)  # an id begins with its time
+        }
 
     def all(self) -> Reading:
         """Every backup; what is damaged is a problem, and hides none of the others.
@@ -190,11 +207,7 @@ class Backups:
             RemoteError: the store does not answer: that is not the same as having no backups.
         """
         folders, foreign = self._folders()
-        whole = {
-            backup: found
-            for backup, found in folders.items()
-            if self.key(backup, MANIFEST) in {one.key for one in found}
-        }
+        whole = self._finished(folders)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             read = list(pool.map(self._stored, whole, whole.values()))
         problems = [*map(_foreign, foreign), *(one for _, found in read for one in found)]
@@ -319,10 +332,6 @@ def _refuse_incomplete(manifest: Backup, there: dict[str, int]) -> None:
 
 def _missing(backup: Backup, there: dict[str, int]) -> list[str]:
     return [part.name for part in backup.parts if there.get(part.key) != part.bytes]
-
-
-def _without_keys(backup: Backup) -> dict[str, object]:
-    return {name: getattr(backup, name) for name in backup.__struct_fields__ if name != "keys"}
 
 
 def _foreign(key: str) -> Problem:

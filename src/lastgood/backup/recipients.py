@@ -71,6 +71,22 @@ def wrap(data_key: bytes, recipients: Sequence[Recipient], backup: str) -> tuple
     Raises:
         RefusedError: there are fewer than two different ones (`one-recipient`).
     """
+    return tuple(
+        WrappedKey(
+            kind=one.kind,
+            recipient=one.recipient,
+            wrapped=base64.b64encode(one.wrap(data_key, backup)).decode(),
+        )
+        for one in enough(recipients)
+    )
+
+
+def enough(recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
+    """The different ones of the recipients.
+
+    Raises:
+        RefusedError: there are fewer than two (`one-recipient`).
+    """
     different = {(one.kind, one.recipient): one for one in recipients}
     if len(different) < FEWEST:
         raise RefusedError(
@@ -81,14 +97,7 @@ def wrap(data_key: bytes, recipients: Sequence[Recipient], backup: str) -> tuple
             "file: lastgood backup export-key --new FILE",
             code="one-recipient",
         )
-    return tuple(
-        WrappedKey(
-            kind=one.kind,
-            recipient=one.recipient,
-            wrapped=base64.b64encode(one.wrap(data_key, backup)).decode(),
-        )
-        for one in different.values()
-    )
+    return tuple(different.values())
 
 
 def unwrap(keys: Iterable[WrappedKey], identity: Identity, backup: str) -> bytes:
@@ -121,18 +130,10 @@ def unwrap(keys: Iterable[WrappedKey], identity: Identity, backup: str) -> bytes
     )
 
 
-def rewrap(
-    keys: Iterable[WrappedKey], identity: Identity, recipients: Sequence[Recipient], backup: str
-) -> tuple[WrappedKey, ...]:
-    """The same data key for other recipients: rotation, without touching what is sealed.
-
-    Who had the old keys and the old manifest can still open the backup; only a new backup has a new
-    data key.
-
-    Raises:
-        RefusedError: as `unwrap` and `wrap`.
-    """
-    return wrap(unwrap(keys, identity, backup), recipients, backup)
+def fits(keys: Iterable[WrappedKey], recipients: Iterable[Recipient]) -> bool:
+    """Whether a data key is wrapped for these recipients and for nobody else."""
+    wrapped = {(key.kind, key.recipient) for key in keys}
+    return wrapped == {(one.kind, one.recipient) for one in recipients}
 
 
 def _not_a_recipient(keys: tuple[WrappedKey, ...], identity: Identity) -> RefusedError:

@@ -293,6 +293,49 @@ def export_key(
     session.say({"recipients": known}, table)
 
 
+@command(app, "rewrap")
+def rewrap(
+    session: Session,
+    database: Annotated[
+        str | None, typer.Option("--database", help="Which one; else all that have a store.")
+    ] = None,
+    key: KeyOption = None,
+    *,
+    dry_run: DryRunOption = False,
+) -> ExitCode:
+    """Wrap the keys of all backups for the recipients of now: rotation; no body is rewritten."""
+    from lastgood.app.backups.rewrapping import Fate, rewrap_backups  # noqa: PLC0415 - when it runs
+    from lastgood.report.documents import error_document  # noqa: PLC0415 - likewise
+
+    found = rewrap_backups(session.project, database, key, dry_run=dry_run, tell=session.tell)
+    for one in found:
+        if one.error is not None:
+            session.veil(one.error)
+    document = {
+        "dry_run": dry_run,
+        "backups": [
+            {"id": one.backup, "database": one.database, "fate": one.fate.value}
+            | (error_document(one.error) if one.error else {"recipients": list(one.recipients)})
+            for one in found
+        ],
+    }
+    words = {Fate.REWRAPPED: "would be rewrapped" if dry_run else "rewrapped", Fate.LEFT: "fits"}
+
+    def table() -> Table | str:
+        if not found:
+            return "there is no backup yet"
+        rows = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
+        for one in found:
+            rows.add_row(one.backup, one.database, words.get(one.fate, Text("failed", "red")))
+        return rows
+
+    session.say(document, table)
+    for one in found:
+        if one.error is not None:
+            session.warn(one.error)
+    return ExitCode.FAILED if any(one.error for one in found) else ExitCode.GOOD
+
+
 def _verify_warm(session: Session, place: Place, backup: str | None, *, dry_run: bool) -> ExitCode:
     from lastgood.app.backups.warming import recheck_warm  # noqa: PLC0415 - when it runs
     from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise

@@ -46,6 +46,13 @@ class ObjectStore(Protocol):
     def replace(self, key: str, content: bytes) -> None:
         """Store a small object in the place of what is there."""
 
+    def exchange(self, key: str, before: bytes, content: bytes) -> bool:
+        """Store a small object in the place of exactly this content; whether ours is there then.
+
+        In one step: what somebody else stored or removed meanwhile stays so. Done twice it is ours
+        both times.
+        """
+
     def get(self, key: str) -> bytes:
         """A small object, whole.
 

@@ -114,6 +114,32 @@ class ObjectStoreConformance:
         assert scene.store.get("m") == contents[ours.index(True)]
         assert scene.debris() == []
 
+    def test_only_what_was_read_is_exchanged(self, scene: StoreScene) -> None:
+        """So that what somebody stored or removed meanwhile is neither lost nor brought back."""
+        scene.store.put_new("manifest", b"first")
+        assert scene.store.exchange("manifest", b"first", b"second")
+        assert scene.store.exchange("manifest", b"first", b"second")
+        assert not scene.reopened().exchange("manifest", b"first", b"third")
+        assert scene.store.get("manifest") == b"second"
+        assert scene.reopened().exchange("manifest", b"second", b"third")
+        assert scene.store.get("manifest") == b"third"
+        scene.store.delete(["manifest"])
+        for key in ("manifest", "absent/manifest"):
+            assert not scene.store.exchange(key, b"third", b"fourth")
+        assert scene.store.list("") == []
+        assert scene.debris() == []
+
+    def test_of_several_that_exchange_one_wins(self, scene: StoreScene) -> None:
+        """And all know which."""
+        scene.store.put_new("m", b"before")
+        contents = [f"writer {number}".encode() for number in range(8)]
+        pairs = [(scene.reopened(), content) for content in contents]
+        with ThreadPoolExecutor(len(contents)) as pool:
+            ours = list(pool.map(lambda one: one[0].exchange("m", b"before", one[1]), pairs))
+        assert ours.count(True) == 1
+        assert scene.store.get("m") == contents[ours.index(True)]
+        assert scene.debris() == []
+
     def test_what_is_not_there_is_refused(self, scene: StoreScene) -> None:
         """With a code that programs understand; a folder is no object."""
         scene.store.put("folder/object", [b"x"])
@@ -172,6 +198,7 @@ class ObjectStoreConformance:
             lambda key: store.put(key, [b"x"]),
             lambda key: store.put_new(key, b"x"),
             lambda key: store.replace(key, b"x"),
+            lambda key: store.exchange(key, b"x", b"y"),
             store.get,
             reading(store),
             lambda key: store.delete([key]),

@@ -15,7 +15,7 @@ from lastgood.model.backup import Backup, BackupProof
 from lastgood.model.problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from lastgood.app.backups.place import Place
     from lastgood.backup.identity import Identity
@@ -75,7 +75,7 @@ def _kept_proof(
     return proof
 
 
-def part_of(place: Place, backup: Backup, key: bytes, name: str) -> Iterator[bytes]:
+def part_of(place: Place, backup: Backup, key: bytes, name: str) -> Generator[bytes, None, None]:
     """The plain content of a part of a backup.
 
     Raises:

@@ -12,7 +12,7 @@ from lastgood.testing.objects import ObjectStoreConformance
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.drivers.objects.obstore.conftest import Bucket
+    from tests.aws import Bucket
 
     from lastgood.ports.objects import ObjectStore
 

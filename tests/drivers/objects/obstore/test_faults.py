@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.drivers.objects.obstore.conftest import KEY, SECRET
+from tests.aws import KEY, SECRET
 from tests.drivers.objects.obstore.proxy import Proxy
 
 from lastgood.errors import LastgoodError, RemoteError
@@ -17,7 +17,7 @@ from lastgood.testing.objects import cut, pattern
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.drivers.objects.obstore.conftest import Bucket
+    from tests.aws import Bucket
 
 MEBIBYTE = 1 << 20
 CONTENT = pattern(12 * MEBIBYTE + 5)
@@ -54,6 +54,7 @@ GIVEN: dict[str, tuple[object, ...]] = {
     "put": ("a", [b"x"]),
     "put_new": ("a", b"x"),
     "replace": ("a", b"x"),
+    "exchange": ("a", b"x", b"y"),
     "get": ("a",),
     "read": ("a",),
     "list": ("a",),

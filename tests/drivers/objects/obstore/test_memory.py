@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.drivers.objects.obstore.conftest import KEY, SECRET
+from tests.aws import KEY, SECRET
 
 if TYPE_CHECKING:
-    from tests.drivers.objects.obstore.conftest import Bucket
+    from tests.aws import Bucket
 
 pytestmark = pytest.mark.linux
 HELPER = Path(__file__).with_name("memory.py")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from pydantic import ValidationError
-from tests.drivers.objects.obstore.conftest import SECRET
+from tests.aws import SECRET
 
 from lastgood.drivers.objects.obstore.options import ObstoreOptions
 from lastgood.drivers.objects.obstore.remote import RemoteObjects

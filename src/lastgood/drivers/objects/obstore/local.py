@@ -7,6 +7,7 @@ leaves nothing; where a file system cannot do that, it has a name of its own unt
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import uuid
@@ -62,6 +63,20 @@ class LocalObjects:
         """Store a small object in the place of what is there."""
         self.put(key, [content])
 
+    def exchange(self, key: str, before: bytes, content: bytes) -> bool:
+        """Store a small object in the place of exactly this content; see the port."""
+        *folders, name = parts(key)
+        with self._told("stored"):
+            try:
+                with entered(self._root, folders) as folder:
+                    fcntl.flock(folder, fcntl.LOCK_EX)  # closing the folder frees it
+                    there = _content(folder, name)
+                    if there == before:
+                        _write(folder, name, [content])
+                    return there in (before, content)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+
     def get(self, key: str) -> bytes:
         """A small object, whole."""
         return b"".join(self.read(key))
@@ -102,6 +117,8 @@ class LocalObjects:
             *folders, name = parts(key)
             with self._told("deleted"), suppress(FileNotFoundError, NotADirectoryError):
                 with entered(self._root, folders) as folder:
+                    with suppress(OSError):  # where nothing can be locked nothing is exchanged
+                        fcntl.flock(folder, fcntl.LOCK_EX)
                     os.unlink(name, dir_fd=folder)
                     os.fsync(folder)
                 self._tidy(folders)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
 from lastgood.drivers.objects.obstore.ahead import one_ahead
 from lastgood.drivers.objects.obstore.failure import is_bucket_missing, not_made, told
@@ -20,6 +20,8 @@ from lastgood.ports.objects import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
+
+    from obstore import ObjectMeta
 
     from lastgood.drivers.objects.obstore.options import ObstoreOptions
 
@@ -110,6 +112,29 @@ class RemoteObjects:
         """Store a small object in the place of what is there."""
         with self._told("storing an object"):
             obstore.put(self._store, name_of(key), content, use_multipart=False)
+
+    def exchange(self, key: str, before: bytes, content: bytes) -> bool:
+        """Store a small object in the place of exactly this content; see the port."""
+        name = name_of(key)
+        with suppress(FileNotFoundError), self._told("reading an object"):
+            found = obstore.get(self._store, name)
+            there, about = bytes(found.bytes()), found.meta
+            if there != before:
+                return there == content
+            return self._exchanged(name, about, content)
+        return False
+
+    def _exchanged(self, name: str, about: ObjectMeta, content: bytes) -> bool:
+        version: Any = {key: about[key] for key in ("e_tag", "version") if about[key]}
+        try:
+            with self._told("storing an object"):
+                try:
+                    obstore.put(self._store, name, content, mode=version, use_multipart=False)
+                except PreconditionError:  # another one's, or ours: an answer may have been lost
+                    return self._found(name) == content
+        except AlreadyExistsError:  # somebody else is writing at this moment
+            return False
+        return True
 
     def get(self, key: str) -> bytes:
         """A small object, whole."""

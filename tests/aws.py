@@ -1,11 +1,13 @@
+"""AWS that runs in this process: a real S3 and KMS by moto, reached over the loopback."""
+
 from __future__ import annotations
 
 import itertools
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
-import pytest
 from moto.server import ThreadedMotoServer
 
 from lastgood.drivers.objects.obstore.options import ObstoreOptions
@@ -16,11 +18,12 @@ if TYPE_CHECKING:
 
 KEY = "AKIAOFTHETESTSONLY00"
 SECRET = "madeUpForTheTestsAndGoodForNothing000000"
+REGION = "us-east-1"
 _numbers = itertools.count()
 
 
 class Bucket(NamedTuple):
-    """A bucket of a real S3 that runs in this process.
+    """A bucket.
 
     Attributes:
         client: another client's view of it.
@@ -30,17 +33,21 @@ class Bucket(NamedTuple):
     name: str
     client: Any
 
-    def options(self, **more: object) -> ObstoreOptions:
+    def written(self, **more: object) -> dict[str, object]:
+        """What a configuration says of it."""
         given: dict[str, object] = {
             "url": f"s3://{self.name}/some/folder",
             "endpoint": self.endpoint,
-            "region": "us-east-1",
+            "region": REGION,
             "access_key_id": KEY,
             "secret_access_key": SECRET,
             "part": 5,
             "retries": 3,
         }
-        return ObstoreOptions.model_validate(given | more)
+        return given | more
+
+    def options(self, **more: object) -> ObstoreOptions:
+        return ObstoreOptions.model_validate(self.written(**more))
 
     def objects(self, **more: object) -> RemoteObjects:
         return RemoteObjects(self.options(**more))
@@ -50,8 +57,8 @@ class Bucket(NamedTuple):
         return list(self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", []))
 
 
-@pytest.fixture(scope="session")
-def s3() -> Iterator[str]:
+@contextmanager
+def running() -> Iterator[str]:
     """The address of a moto server."""
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -61,16 +68,19 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def bucket(s3: str) -> Bucket:
-    """A fresh bucket."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=s3,
-        region_name="us-east-1",
+def client(service: str, endpoint: str) -> Any:
+    """Amazon's own client of a service."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
         aws_access_key_id=KEY,
         aws_secret_access_key=SECRET,
     )
-    name = f"bucket-{next(_numbers)}"
-    client.create_bucket(Bucket=name)
-    return Bucket(s3, name, client)
+
+
+def fresh_bucket(endpoint: str) -> Bucket:
+    """A bucket of its own."""
+    s3, name = client("s3", endpoint), f"bucket-{next(_numbers)}"
+    s3.create_bucket(Bucket=name)
+    return Bucket(endpoint, name, s3)

@@ -3,15 +3,13 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
-import subprocess
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.measuring import peak
 
 from lastgood.backup.header import read_header
 from lastgood.backup.sealing import SEGMENT, new_key, seal, unseal
@@ -27,7 +25,6 @@ STREAM_HEADER = 1 + 32 + 7
 TAG = 16
 FIRST = SEGMENT - STREAM_HEADER - TAG
 OTHER = SEGMENT - TAG
-HELPER = Path(__file__).with_name("memory.py")
 
 
 def header(backup: str = "20260801T120000.000Z-0a1b2c3d", part: str = "dump") -> SealedHeader:
@@ -278,11 +275,5 @@ def test_the_header_comes_first(stream: bytes) -> None:
 
 @pytest.mark.linux
 def test_memory_does_not_grow_with_the_stream() -> None:
-    peak = {}
-    for mebibytes in (30, 300):
-        done = subprocess.run(
-            [sys.executable, HELPER, str(mebibytes)],
-            check=True, capture_output=True, text=True, timeout=100,
-        )  # fmt: skip
-        peak[mebibytes] = int(done.stdout)
-    assert peak[300] - peak[30] < 30 * 1024, peak
+    small, large = (peak("tests.backup.memory", str(mebibytes)) for mebibytes in (30, 300))
+    assert large - small < 30 * 1024

@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import json
-import secrets
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+
+from tests.measuring import MEBIBYTE, fresh, tell_peak
 
 from lastgood.drivers.objects.obstore.driver import make
 from lastgood.drivers.objects.obstore.options import ObstoreOptions
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-MEBIBYTE = 1 << 20
-
-
-def fresh(mebibytes: int) -> Iterator[bytes]:
-    for _ in range(mebibytes):
-        yield secrets.token_bytes(MEBIBYTE)
-
-
-def peak() -> str:
-    """From /proc: what getrusage says begins with the size of the process that started this."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def main() -> None:
@@ -34,7 +17,7 @@ def main() -> None:
     store.put("a/dump", fresh(wanted))
     if sum(map(len, store.read("a/dump"))) != wanted * MEBIBYTE:
         sys.exit("it did not come back")
-    sys.stdout.write(peak())
+    tell_peak()
 
 
 if __name__ == "__main__":

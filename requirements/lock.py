@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 FILES = {
     "runtime.txt": [],
     "demo.txt": ["--extra", "demo", "--group", "build"],
-    "dev.txt": ["--extra", "demo", "--group", "dev"],
+    "dev.txt": ["--extra", "demo", "--extra", "aws", "--group", "dev"],
 }
 
 

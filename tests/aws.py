@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,8 @@ from lastgood.drivers.objects.obstore.remote import RemoteObjects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pytest
 
 KEY = "AKIAOFTHETESTSONLY00"
 SECRET = "madeUpForTheTestsAndGoodForNothing000000"
@@ -57,6 +60,15 @@ class Bucket(NamedTuple):
         return list(self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", []))
 
 
+class Service(NamedTuple):
+    """A KMS with two keys, and an alias of the first."""
+
+    client: Any
+    key: str
+    other: str
+    alias: str
+
+
 @contextmanager
 def running() -> Iterator[str]:
     """The address of a moto server."""
@@ -84,3 +96,23 @@ def fresh_bucket(endpoint: str) -> Bucket:
     s3, name = client("s3", endpoint), f"bucket-{next(_numbers)}"
     s3.create_bucket(Bucket=name)
     return Bucket(endpoint, name, s3)
+
+
+def kms_here(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Service:
+    """A KMS with keys of its own, found by boto3 as nothing else of this machine is."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_ENDPOINT_URL_KMS": endpoint,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/nonexistent",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+    }.items():
+        monkeypatch.setenv(name, value)
+    kms = client("kms", endpoint)
+    key, other = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+    name = f"alias/shop/{key[-12:]}"
+    kms.create_alias(AliasName=name, TargetKeyId=key)
+    return Service(kms, key, other, f"{key.partition(':key/')[0]}:{name}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.aws import Bucket
+    from tests.aws import Bucket, Service
 
 # A slow machine is no failure: times are never asserted.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -67,6 +67,14 @@ def bucket(amazon: str) -> Bucket:
     from tests.aws import fresh_bucket  # noqa: PLC0415 - likewise
 
     return fresh_bucket(amazon)
+
+
+@pytest.fixture
+def service(amazon: str, monkeypatch: pytest.MonkeyPatch) -> Service:
+    """A KMS with keys, and the credentials for it."""
+    from tests.aws import kms_here  # noqa: PLC0415 - likewise
+
+    return kms_here(amazon, monkeypatch)
 
 
 @pytest.fixture

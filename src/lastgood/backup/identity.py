@@ -1,4 +1,4 @@
-"""What opens a backup: a key file, or an age identity."""
+"""What opens a backup: a key file, an age identity, or a key of AWS KMS."""
 
 from __future__ import annotations
 
@@ -33,12 +33,17 @@ class Identity(Protocol):
 
 
 def read_identity(path: Path) -> Identity:
-    """The identity in a file, whichever it is.
+    """The identity in a file, whichever it is; or the one that is named `aws-kms:ARN`.
 
     Raises:
         RefusedError: it cannot be read, others can, it has a passphrase or is none (`key-...`,
-            `no-key`).
+            `no-key`); or what is named is no key of KMS (`recipient`, `no-boto3`).
     """
+    scheme, _, rest = str(path).partition(":")
+    if scheme == "aws-kms":
+        from lastgood.backup.kms import KmsKey  # noqa: PLC0415 - boto3 only where needed
+
+        return KmsKey(rest)
     text = read_private(path)
     if text.startswith(LOCKED):
         raise RefusedError(

@@ -1,6 +1,7 @@
 """For whom backups are made: at least two, so that one lost key does not lose every backup.
 
-A recipient is written as `file:PATH`, a key file, or `age:age1...`, an age public key.
+A recipient is written as `file:PATH`, a key file, `age:age1...`, an age public key, or
+`aws-kms:ARN`, a key of AWS KMS.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def find_recipients(written: Iterable[str], folder: Path) -> tuple[Recipient, ..
     """The recipients as the configuration writes them; paths start at its folder.
 
     Raises:
-        RefusedError: one is unknown (`recipient`) or its key file cannot be used (`key-...`).
+        RefusedError: one is unknown (`recipient`), its key file cannot be used (`key-...`), or
+            what it needs is not installed (`no-boto3`).
     """
     return tuple(_recipient(text, folder) for text in written)
 
@@ -56,11 +58,15 @@ def _recipient(text: str, folder: Path) -> Recipient:
         from lastgood.backup.agekey import AgeRecipient  # noqa: PLC0415 - pyrage when needed
 
         return AgeRecipient(rest)
+    if scheme == "aws-kms" and rest:
+        from lastgood.backup.kms import KmsKey  # noqa: PLC0415 - likewise
+
+        return KmsKey(rest)
     # The text is not repeated: a secret key is easily written in the place of a public one.
     raise RefusedError(
         "a recipient of backups cannot be understood",
         cause=f"it begins with {scheme!r}" if colon and scheme.isalpha() else "it has no kind",
-        mend="write file:PATH for a key file, or age:age1... for an age public key",
+        mend="write file:PATH for a key file, age:age1... for an age public key, or aws-kms:ARN",
         code="recipient",
     )
 
@@ -70,6 +76,7 @@ def wrap(data_key: bytes, recipients: Sequence[Recipient], backup: str) -> tuple
 
     Raises:
         RefusedError: there are fewer than two different ones (`one-recipient`).
+        RemoteError: who keeps a key did not answer.
     """
     return tuple(
         WrappedKey(
@@ -106,6 +113,7 @@ def unwrap(keys: Iterable[WrappedKey], identity: Identity, backup: str) -> bytes
     Raises:
         RefusedError: it was not made for this identity (`not-a-recipient`), or what was wrapped
             for it does not open (`wrong-key`).
+        RemoteError: who keeps the key did not answer.
     """
     keys = tuple(keys)
     mine = [

@@ -28,7 +28,10 @@ DatabaseOption = Annotated[
 BackupArgument = Annotated[str | None, typer.Argument(help="Its id; else the newest.")]
 KeyOption = Annotated[
     Path | None,
-    typer.Option("--key", help="A key file or age identity; else a recipient's that is here."),
+    typer.Option(
+        "--key",
+        help="A key file, age identity or aws-kms:ARN; else a recipient's that is here.",
+    ),
 ]
 
 

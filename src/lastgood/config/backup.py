@@ -53,7 +53,9 @@ class BackupSettings(Strict):
         description="Where backups lie: `file:///path`, `s3://bucket/prefix`, `gs://`, `az://`.",
     )
     recipients: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        (), description="Who can open a backup, at least two: `file:PATH`, `age:age1...`."
+        (),
+        description="Who can open a backup, at least two: `file:PATH`, `age:age1...`, "
+        "`aws-kms:ARN`.",
     )
     snapshot_limit: Interval = Field(
         7_200.0, description="How long a dump may keep the server from tidying up."

@@ -35,13 +35,15 @@ class RecipientKind(StrEnum):
 
     KEY_FILE = "key-file"
     AGE = "age"
+    AWS_KMS = "aws-kms"
 
 
 class WrappedKey(Noun, frozen=True, kw_only=True):
     """A backup's data key, wrapped for one recipient.
 
     Attributes:
-        recipient: the recipient's public name: an age recipient, or a key file's fingerprint.
+        recipient: the recipient's public name: an age recipient, a key file's fingerprint,
+            or the ARN of a key of AWS KMS.
         wrapped: base64.
     """
 

@@ -1,7 +1,8 @@
-"""Whose key opens a backup here: the one that is named, or one of the recipients' key files."""
+"""Whose key opens a backup here: the one that is named, or a recipient's that can be used."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lastgood.app.backups.place import place_of
@@ -11,8 +12,6 @@ from lastgood.errors import LastgoodError, RefusedError
 from lastgood.model.sealed import RecipientKind
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lastgood.app.backups.place import Place
     from lastgood.app.project import Project
     from lastgood.backup.identity import Identity
@@ -24,20 +23,22 @@ def identity_of(project: Project, place: Place, key: Path | None) -> Identity:
     Args:
         project: whose folder relative paths start at.
         place: with its recipients.
-        key: a key file or an age identity; else the first recipient's that can be read here.
+        key: a key file, an age identity or `aws-kms:ARN`; else the first recipient's that is a
+            key file here or a key of KMS.
 
     Raises:
-        RefusedError: the key cannot be read, or no recipient's key file is here (`no-key-here`).
+        RefusedError: the key cannot be used, or no recipient's can be from here (`no-key-here`).
     """
     if key is not None:
         return read_identity(key)
     troubles = []
     for recipient in place.settings.recipients:
         scheme, _, path = recipient.partition(":")
-        if scheme != "file":
+        if scheme == "age":
             continue
         try:
-            return read_identity(project.settings.folder / path)
+            here = project.settings.folder / path if scheme == "file" else Path(recipient)
+            return read_identity(here)
         except LastgoodError as error:
             troubles.append(str(error))
     raise RefusedError(

@@ -18,6 +18,7 @@ from lastgood.config.duration import spell
 from lastgood.errors import LastgoodError
 from lastgood.model.backup import BackupKind
 from lastgood.ports.database import KnowsRoom
+from lastgood.model.sealed import RecipientKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -138,6 +139,13 @@ def _recipients(project: Project, place: Place) -> Fact:
             what=f"there are {len(different)} of {FEWEST}: a lost key would lose every backup",
             mend="add one whose key lies elsewhere to `recipients`: docs/backups.md",
         )
+    if all(one.kind is RecipientKind.AWS_KMS for one in found):
+        return Fact(
+            name=name,
+            ok=False,
+            what="every key lies in AWS KMS: without it nobody opens a backup",
+            mend="add one that opens by hand, `age:age1...`, to `recipients`: docs/backups.md",
+        )
     return Fact(name=name, ok=True, what=f"{len(different)} can open a backup")
 
 
@@ -170,7 +178,10 @@ def _keys(project: Project, place: Place, openings: dict[str, datetime]) -> Iter
             (recipient,) = find_recipients([written], project.settings.folder)
         except LastgoodError:
             continue  # said of the recipients
-        name = f"{place.name}: key {recipient.recipient[:24]}"
+        in_kms = recipient.kind is RecipientKind.AWS_KMS
+        # Of an ARN the beginning is everybody's.
+        short = recipient.recipient.rpartition(":")[2] if in_kms else recipient.recipient
+        name = f"{place.name}: key {short[:24]}"
         last = openings.get(recipient.recipient)
         if last is not None and now() - last <= QUARTER:
             yield Fact(name=name, ok=True, what=f"opened a backup on {last:%Y-%m-%d}")
@@ -180,7 +191,9 @@ def _keys(project: Project, place: Place, openings: dict[str, datetime]) -> Iter
             name=name,
             ok=False,
             what=f"{recipient.recipient} has opened no backup {when}: nobody knows that it can",
-            mend="fetch the key and try it: lastgood backup verify --key FILE",
+            mend=f"try it: lastgood backup verify --key {written}"
+            if in_kms
+            else "fetch the key and try it: lastgood backup verify --key FILE",
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.aws import KEY, SECRET
-from tests.drivers.objects.obstore.proxy import Proxy
+from tests.proxy import Proxy
 
 from lastgood.errors import LastgoodError, RemoteError
 from lastgood.testing.objects import cut, pattern

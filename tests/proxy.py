@@ -18,6 +18,12 @@ ANSWERS = {
     "409": b"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     "403": b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 }
+for _code in ("DisabledException", "IncorrectKeyException", "AccessDeniedException"):
+    _body = b'{"__type": "%b", "message": "said by it\\u001b[2J"}' % _code.encode()
+    ANSWERS[_code] = (
+        b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/x-amz-json-1.1\r\n"
+        b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(_body), _body)
+    )
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -26,7 +32,7 @@ class Proxy:
 
     `fault` is given the request's first line and gives one of these, or nothing:
 
-    - `503`, `403`, `409`: answered so, not passed on;
+    - `503`, `403`, `409`: answered so, not passed on; or an error's name, as KMS answers it;
     - `drop`: the connection ends in the middle of what is sent, nothing arrives;
     - `hang`: everything is taken, nothing is answered;
     - `lose`: it is passed on, and the connection ends before the answer;

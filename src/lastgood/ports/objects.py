@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Sequence
     from datetime import datetime
 
 
@@ -19,6 +19,18 @@ class Stored(NamedTuple):
     key: str
     bytes: int
     at: datetime
+
+
+class Upload(NamedTuple):
+    """An upload that was begun and not finished.
+
+    Attributes:
+        id: what the store calls it.
+    """
+
+    key: str
+    at: datetime
+    id: str
 
 
 class ObjectStore(Protocol):
@@ -74,6 +86,15 @@ class ObjectStore(Protocol):
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects; those that are not there are removed already."""
+
+    def uploads(self, folder: str) -> Sequence[Upload]:
+        """Uploads below a folder that were begun and not finished, by key; also those under way.
+
+        None where a store keeps none, or cannot be asked for them from here.
+        """
+
+    def end_uploads(self, uploads: Iterable[Upload]) -> None:
+        """End unfinished uploads, with what arrived of them; those that ended are ended already."""
 
     def describe(self) -> str:
         """Where this is, without credentials."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lastgood.app.backups.turns import turn, turn_file
 from lastgood.app.project import now, operator
 from lastgood.backup.layout import is_id, taken_at
+from lastgood.backup.unfinished import unfinished_uploads
 from lastgood.errors import LastgoodError, RefusedError
 
 if TYPE_CHECKING:
@@ -58,6 +59,24 @@ def tidy(project: Project, place: Place, tell: Tell) -> None:
             _remember(project, place, "backup.swept", leftover.id, text)
     except LastgoodError as error:
         tell(f"what an earlier crash left could not be removed: {error}")
+    try:
+        # No dump goes on for longer, on whichever machine it is made.
+        end_old_uploads(project, place, STALE + timedelta(seconds=place.settings.snapshot_limit))
+    except LastgoodError as error:
+        tell(f"uploads that an earlier crash left could not be ended: {error}")
+
+
+def end_old_uploads(project: Project, place: Place, age: timedelta) -> None:
+    """End uploads of backups that were begun longer ago than this and never finished.
+
+    Raises:
+        RemoteError: the store does not answer, or refuses.
+    """
+    for upload in unfinished_uploads(place.store, project.name, place.name, now() - age):
+        place.store.end_uploads([upload])
+        backup = upload.key.split("/")[2]
+        text = f"the upload of {upload.key}, begun {upload.at:%Y-%m-%d %H:%M} and never finished"
+        _remember(project, place, "backup.swept", backup, text)
 
 
 def _tidy_side(project: Project, place: Place, side: str) -> None:

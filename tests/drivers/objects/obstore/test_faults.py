@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.aws import KEY, SECRET
+from tests.drivers.objects.obstore.uploader import kill_in_mid_upload
 from tests.proxy import Proxy
 
 from lastgood.errors import LastgoodError, RemoteError
@@ -16,12 +13,12 @@ from lastgood.testing.objects import cut, pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.aws import Bucket
 
 MEBIBYTE = 1 << 20
 CONTENT = pattern(12 * MEBIBYTE + 5)
-UPLOADER = Path(__file__).with_name("uploader.py")
 # Small, so that giving up takes no time; nothing asserts how long anything took.
 IMPATIENT = {"timeout": 1.0, "connect_timeout": 1.0, "retries": 1, "retry_for": 3.0}
 
@@ -225,41 +222,21 @@ def test_credentials_come_from_the_environment(
     assert "AKIAFROM" not in str(error)
 
 
-def kill_in_mid_upload(options: dict[str, object]) -> None:
-    uploader = subprocess.Popen(
-        [sys.executable, UPLOADER, json.dumps(options)], stdout=subprocess.PIPE, text=True
-    )
-    with uploader:
-        assert uploader.stdout is not None
-        assert uploader.stdout.readline() == "parts\n"
-        uploader.kill()
-
-
 def test_an_uploader_that_is_killed_leaves_no_object_in_s3(bucket: Bucket) -> None:
-    kill_in_mid_upload(
-        {
-            "url": f"s3://{bucket.name}/some/folder",
-            "endpoint": bucket.endpoint,
-            "region": "us-east-1",
-            "access_key_id": KEY,
-            "secret_access_key": SECRET,
-            "part": 5,
-        }
-    )
+    kill_in_mid_upload(bucket.written(), "the/dump")
     store = bucket.objects()
     assert store.list("") == []
-    # What it leaves costs money and is seen by nobody; this is how the README says to end it.
-    left = bucket.unfinished()
-    assert [upload["Key"] for upload in left] == ["some/folder/the/dump"]
-    for upload in left:
-        bucket.client.abort_multipart_upload(
-            Bucket=bucket.name, Key=upload["Key"], UploadId=upload["UploadId"]
-        )
+    # What it leaves costs money and is in no listing of objects.
+    assert [upload["Key"] for upload in bucket.unfinished()] == ["some/folder/the/dump"]
+    left = store.uploads("the")
+    assert [upload.key for upload in left] == ["the/dump"]
+    store.end_uploads(left)
+    store.end_uploads(left)
     assert bucket.unfinished() == []
     assert store.put("the/dump", [b"again"]) == 5
 
 
 @pytest.mark.linux
 def test_an_uploader_that_is_killed_leaves_nothing_in_a_folder(tmp_path: Path) -> None:
-    kill_in_mid_upload({"url": f"file://{tmp_path}/store"})
+    kill_in_mid_upload({"url": f"file://{tmp_path}/store"}, "the/dump")
     assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []

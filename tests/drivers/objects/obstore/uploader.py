@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -13,6 +14,16 @@ from lastgood.drivers.objects.obstore.options import ObstoreOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def kill_in_mid_upload(options: dict[str, object], key: str) -> None:
+    """Run this in a process of its own, and kill it once parts have arrived."""
+    with subprocess.Popen(
+        [sys.executable, __file__, json.dumps(options), key], stdout=subprocess.PIPE, text=True
+    ) as uploader:
+        assert uploader.stdout is not None
+        assert uploader.stdout.readline() == "parts\n"
+        uploader.kill()
 
 
 def endless() -> Iterator[bytes]:
@@ -29,7 +40,7 @@ def endless() -> Iterator[bytes]:
 
 def main() -> None:
     options = ObstoreOptions.model_validate(json.loads(sys.argv[1]))
-    make(options, None).put("the/dump", endless())  # type: ignore[arg-type]  # it takes no tools
+    make(options, None).put(sys.argv[2], endless())  # type: ignore[arg-type]  # it takes no tools
 
 
 if __name__ == "__main__":

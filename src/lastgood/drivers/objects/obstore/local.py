@@ -20,7 +20,7 @@ from lastgood.drivers.objects.obstore.folders import entered
 from lastgood.drivers.objects.obstore.keys import is_key, parts
 from lastgood.drivers.objects.obstore.source import Source
 from lastgood.errors import RefusedError, RemoteError
-from lastgood.ports.objects import Stored
+from lastgood.ports.objects import Stored, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -130,6 +130,14 @@ class LocalObjects:
                     os.rmdir(folders[depth - 1], dir_fd=parent)
             except OSError:  # not empty, or somebody was quicker
                 return
+
+    def uploads(self, folder: str) -> Sequence[Upload]:
+        """None: a file without a name ends with its process, and one with a name is listed."""
+        parts(folder)
+        return ()
+
+    def end_uploads(self, uploads: Iterable[Upload]) -> None:
+        """Nothing to end."""
 
     def describe(self) -> str:
         """Where this is."""

@@ -15,8 +15,9 @@ from lastgood.drivers.objects.obstore.keys import is_key, name_of
 from lastgood.drivers.objects.obstore.local import no_object
 from lastgood.drivers.objects.obstore.opening import opened
 from lastgood.drivers.objects.obstore.source import Source
+from lastgood.drivers.objects.obstore.uploads import Uploads, can_be_listed
 from lastgood.errors import RemoteError
-from lastgood.ports.objects import Stored
+from lastgood.ports.objects import Stored, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -45,6 +46,7 @@ class RemoteObjects:
     def __init__(self, options: ObstoreOptions) -> None:
         self._options = options
         self._part = options.part * MEBIBYTE
+        self._uploads = Uploads(options, self.describe())
         try:
             self._store = opened(options)
         except (BaseError, ValueError, OSError) as error:
@@ -191,6 +193,14 @@ class RemoteObjects:
                 return
             for name in batch:  # some stores say so, and leave the others
                 self._deleted([name])
+
+    def uploads(self, folder: str) -> Sequence[Upload]:
+        """Uploads that were begun and not finished; see the port."""
+        return self._uploads.all(folder) if can_be_listed(self._options) else ()
+
+    def end_uploads(self, uploads: Iterable[Upload]) -> None:
+        """End unfinished uploads; see the port."""
+        self._uploads.end(uploads)
 
     def describe(self) -> str:
         """Where this is, without credentials."""

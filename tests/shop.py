@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
@@ -19,6 +20,8 @@ from msgspec import structs
 from psycopg import sql
 from tests.servers import PASSWORD
 
+from lastgood.app.facts.database import database_facts
+from lastgood.app.project import Project
 from lastgood.backup.keyfile import make_key_file
 from lastgood.backup.layout import new_id
 from lastgood.backup.manifest import Backups
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
     from tests.servers import Server
 
+    from lastgood.app.facts.fact import Fact
     from lastgood.backup.manifest import Reading
 
 PATIENCE_S = 60.0
@@ -185,6 +189,18 @@ class Shop:
             self.store.put(will.key, [self.store.get(was.key)])
         kept.commit(structs.replace(backup, id=older, created_at=now - age, parts=tuple(parts)))
         return older
+
+    def facts(self) -> dict[str, Fact]:
+        """What `doctor` says of the database, by what is said of."""
+
+        async def found() -> list[Fact]:
+            project = Project.open(self.place / "lastgood.yaml")
+            try:
+                return [fact async for fact in database_facts(project, "main")]
+            finally:
+                project.close()
+
+        return {fact.name.removeprefix("main: "): fact for fact in asyncio.run(found())}
 
     def databases(self) -> set[str]:
         """The database and its side databases."""

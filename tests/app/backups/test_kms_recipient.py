@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -12,15 +11,11 @@ import pyrage
 import pytest
 from tests.proxy import Proxy
 
-from lastgood.app.facts.database import database_facts
-from lastgood.app.project import Project
 from lastgood.backup import kms
 
 if TYPE_CHECKING:
     from tests.aws import Service
     from tests.shop import Shop
-
-    from lastgood.app.facts.fact import Fact
 
 pytestmark = pytest.mark.linux
 DECRYPT = Path(__file__).parents[3] / "docs" / "decrypt.py"
@@ -29,17 +24,6 @@ DECRYPT = Path(__file__).parents[3] / "docs" / "decrypt.py"
 def recipients(stall: Shop, *written: str) -> None:
     stall.backup["recipients"] = list(written)
     stall.configure()
-
-
-def facts(stall: Shop) -> dict[str, Fact]:
-    async def found() -> list[Fact]:
-        project = Project.open(stall.place / "lastgood.yaml")
-        try:
-            return [one async for one in database_facts(project, "main")]
-        finally:
-            project.close()
-
-    return {one.name.removeprefix("main: "): one for one in asyncio.run(found())}
 
 
 def test_it_is_proven_by_kms_and_opens_by_hand_without_it(stall: Shop, service: Service) -> None:
@@ -51,7 +35,7 @@ def test_it_is_proven_by_kms_and_opens_by_hand_without_it(stall: Shop, service: 
     made = stall.said("create")
     assert made["verified_at"]
     assert made["recipients"] == [service.key, str(identity.to_public())]
-    found = facts(stall)
+    found = stall.facts()
     assert found["recipients"].ok
     key = found[f"key {service.key.rpartition(':')[2][:24]}"]
     assert (key.ok, key.what.startswith("opened a backup on ")) == (True, True)
@@ -67,7 +51,7 @@ def test_it_is_proven_by_kms_and_opens_by_hand_without_it(stall: Shop, service: 
 
     # Rotation to another key of KMS, by the one that goes.
     recipients(stall, f"aws-kms:{service.other}", f"age:{identity.to_public()}")
-    assert facts(stall)[f"key {service.other.rpartition(':')[2][:24]}"].mend.endswith(
+    assert stall.facts()[f"key {service.other.rpartition(':')[2][:24]}"].mend.endswith(
         f"--key aws-kms:{service.other}"
     )
     (one,) = stall.said("rewrap", "--key", f"aws-kms:{service.key}")["backups"]
@@ -96,6 +80,6 @@ def test_one_key_of_kms_is_one_recipient(stall: Shop, service: Service) -> None:
     assert stall.refused("create")["code"] == "one-recipient"
     assert stall.store.list("") == []
     recipients(stall, f"aws-kms:{service.key}", f"aws-kms:{service.alias}")
-    found = facts(stall)["recipients"]
+    found = stall.facts()["recipients"]
     assert not found.ok
     assert "AWS KMS" in found.what

@@ -81,9 +81,12 @@ def test_only_the_manifest_changes_and_only_the_new_key_opens(stall: Shop) -> No
     files = {path.name: path.read_bytes() for path in stall.part(made).parent.iterdir()}
     before = files.pop("manifest.json")
     rotate(stall)
+    said = stall.facts()["rotation"]
+    assert (said.ok, said.what) == (True, "1 of 1 backups are for other keys than `recipients`")
     assert fates(stall, "--dry-run") == {made: "rewrapped"}
     assert stall.part(made, "manifest.json").read_bytes() == before
     assert fates(stall) == {made: "rewrapped"}
+    assert "rotation" not in stall.facts()
     after = {path.name: path.read_bytes() for path in stall.part(made).parent.iterdir()}
     assert after.pop("manifest.json") != before
     assert after == files
@@ -227,3 +230,16 @@ def test_every_database_has_its_turn(stall: Shop) -> None:
     stall.configure(main=stall.database, second=other)
     assert fates(stall, "--database", "second") == {made["second"]: "rewrapped"}
     assert fates(stall) == {made["main"]: "rewrapped", made["second"]: "left"}
+
+
+def test_the_warm_target_stays_what_it_is(stall: Shop) -> None:
+    stall.database["warm_target"] = "every-backup"
+    stall.configure()
+    made = stall.said("create")
+    assert made["warm_target"] is True
+    before = stall.databases()
+    rotate(stall)
+    assert fates(stall) == {made["id"]: "rewrapped"}
+    assert stall.said("verify", "--warm")["warm_target"] is True
+    assert stall.said("show")["warm_target"] is True
+    assert stall.databases() == before

@@ -13,7 +13,7 @@ from lastgood.app.backups.place import place_of
 from lastgood.app.backups.schedule import schedule_is_kept
 from lastgood.app.facts.fact import Fact, failed
 from lastgood.app.project import now
-from lastgood.backup.recipients import FEWEST, find_recipients
+from lastgood.backup.recipients import FEWEST, find_recipients, fits
 from lastgood.config.duration import spell
 from lastgood.errors import LastgoodError
 from lastgood.model.backup import BackupKind
@@ -59,7 +59,7 @@ async def database_facts(project: Project, database: str) -> AsyncIterator[Fact]
         yield failed(stored, error)
         return
     yield _newest(project, place, read)
-    for fact in _keys(project, place, openings):
+    for fact in (*_keys(project, place, openings), *_rotation(project, place, read)):
         yield fact
     yield await asyncio.to_thread(partial(_schedule, project, place, read))
 
@@ -194,6 +194,25 @@ def _keys(project: Project, place: Place, openings: dict[str, datetime]) -> Iter
             mend=f"try it: lastgood backup verify --key {written}"
             if in_kms
             else "fetch the key and try it: lastgood backup verify --key FILE",
+        )
+
+
+def _rotation(project: Project, place: Place, read: Reading) -> Iterator[Fact]:
+    """That a key which was taken out, or one that was added, is so for the backups that are there.
+
+    It may be meant so: what is said keeps nobody from a rollback.
+    """
+    try:
+        recipients = find_recipients(place.settings.recipients, project.settings.folder)
+    except LastgoodError:
+        return  # said of the recipients
+    others = sum(not fits(one.backup.keys, recipients) for one in read.backups)
+    if others:
+        yield Fact(
+            name=f"{place.name}: rotation",
+            ok=True,
+            what=f"{others} of {len(read.backups)} backups are for other keys than `recipients`",
+            mend="wrap them for those: lastgood backup rewrap",
         )
 
 

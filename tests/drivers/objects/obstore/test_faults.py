@@ -140,6 +140,22 @@ def test_a_manifest_whose_answer_was_lost_is_ours(bucket: Bucket) -> None:
     assert not bucket.objects().put_new("manifest", b"theirs")
 
 
+def test_an_exchange_whose_answer_was_lost_is_ours(bucket: Bucket) -> None:
+    bucket.objects().put_new("manifest", b"before")
+    with Proxy(bucket.endpoint, first(1, "lose", "^PUT ")) as proxy:
+        assert bucket.objects(endpoint=proxy.endpoint).exchange("manifest", b"before", b"mine")
+        assert len([line for line in proxy.requests if line.startswith("PUT")]) > 1
+    assert bucket.objects().get("manifest") == b"mine"
+
+
+def test_an_exchange_that_meets_another_writer_is_not_ours(bucket: Bucket) -> None:
+    bucket.objects().put_new("manifest", b"before")
+    with Proxy(bucket.endpoint, always("409", "^PUT ")) as proxy:
+        store = bucket.objects(endpoint=proxy.endpoint, **IMPATIENT)
+        assert not store.exchange("manifest", b"before", b"mine")
+    assert bucket.objects().get("manifest") == b"before"
+
+
 def test_a_conflict_that_left_nothing_is_tried_again(bucket: Bucket) -> None:
     """Amazon answers so to the one that was slower, while the other may still fail."""
     with Proxy(bucket.endpoint, first(1, "409", "^PUT ")) as proxy:

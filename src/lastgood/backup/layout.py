@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 DUMP, ROLES, SETTINGS, STATE = "dump", "roles", "settings", "state"
 # Of the release that was about to be deployed; only in a backup before a deployment.
 MIGRATIONS = "migrations"
+PARTS = (DUMP, ROLES, SETTINGS, STATE, MIGRATIONS)
 # Beside the backups' own folders: when each recipient's key last opened one.
 OPENED = "opened"
 MANIFEST, PROOF, PIN = "manifest.json", "proof.json", "pin.json"

@@ -5,6 +5,7 @@ Every method blocks and is called from a worker thread.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -119,6 +120,24 @@ class Room(Noun, frozen=True, kw_only=True):
         return 0 if self.free is None else max(0, self.needed - self.free - regained)
 
 
+class Progress(Noun, frozen=True, kw_only=True):
+    """How far a dump or a restore is.
+
+    Attributes:
+        tables: how many were begun.
+        of_tables: of how many; 0 where that is not known.
+        later: once all rows are there, how many indexes, constraints and their like follow.
+    """
+
+    tables: int = 0
+    of_tables: int = 0
+    later: int = 0
+
+
+Heard = Callable[[Progress], None]
+"""Is told how far it is, for every step, from any thread; what it raises ends the work."""
+
+
 class Snapshot(Protocol):
     """A database at one moment; everything that is read by it belongs together.
 
@@ -127,7 +146,7 @@ class Snapshot(Protocol):
 
     at: datetime
 
-    def dump(self) -> Iterator[bytes]:
+    def dump(self, heard: Heard | None = None) -> Iterator[bytes]:
         """The dump's bytes; a generator whose close ends the dump program.
 
         Begin with it: a migration that waits for our snapshot to end stands in the way of what asks
@@ -183,7 +202,7 @@ class Database(Protocol):
     def proof_server(self) -> str:
         """The server on which side databases are made, without credentials."""
 
-    def restore(self, side: str, chunks: Iterable[bytes]) -> None:
+    def restore(self, side: str, chunks: Iterable[bytes], heard: Heard | None = None) -> None:
         """Make a side database that only our role may enter, and load a dump into it.
 
         Whatever fails, nothing of the side database is left.

@@ -56,7 +56,7 @@ def test_from_nothing_to_all_is_well(shop: Shop, monkeypatch: pytest.MonkeyPatch
     back_up(shop, if_due=True)
     assert failing(look(shop)) == {"key age1"}  # which lies where no server is
     (stored,) = shop.backups
-    order_proof(shop.project, shop.place, stored, shop.recovery)
+    order_proof(shop.project, shop.place, stored, print, shop.recovery)
     assert failing(look(shop)) == set()
     # It outlives the backup that it opened, and what this machine remembers.
     shop.place.kept.remove(stored.backup.id)

@@ -207,10 +207,10 @@ class TestLeftovers:
         monkeypatch.setattr(place.database, "verify", _crash)
         monkeypatch.setattr(place.database, "drop", _crash)
         with pytest.raises(KeyboardInterrupt):
-            order_proof(shop.project, place, stored)
+            order_proof(shop.project, place, stored, print)
         side = f"{shop.name}__lg_{stored.backup.id}"
         assert side in shop.databases()
-        assert order_proof(shop.project, shop.place, stored).restorable
+        assert order_proof(shop.project, shop.place, stored, print).restorable
         assert shop.databases() == {shop.name}
         assert len(shop.events("backup.side-dropped")) == 1
 
@@ -219,7 +219,7 @@ def test_a_backup_is_proven_once_at_a_time(shop: Shop) -> None:
     made(shop)
     (stored,) = shop.backups
     with proof_turn(shop.project, shop.place, stored.backup.id), pytest.raises(RefusedError) as no:
-        order_proof(shop.project, shop.place, stored)
+        order_proof(shop.project, shop.place, stored, print)
     assert no.value.code == "proof-under-way"
     assert timedelta(days=1) == tidying.STALE
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from lastgood.app.backups.proving import speaks_against
+from lastgood.app.backups.proving import KILLED, speaks_against
 from lastgood.errors import ChildError, RemoteError
 
 if TYPE_CHECKING:
@@ -52,6 +52,15 @@ def test_a_query_of_the_project_speaks_against_it(stall: Shop) -> None:
             1,
         ),
         (ChildError("pg_restore was ended by signal 9", code="pg-restore-failed"), 0),
+        (ChildError("pg_restore failed", cause=KILLED, code="pg-restore-failed"), 0),
+        (
+            ChildError(
+                "pg_restore failed",
+                cause=f"ERROR: no such function\n{KILLED}",
+                code="pg-restore-failed",
+            ),
+            1,
+        ),
         (
             ChildError(
                 "pg_restore failed", cause="No space left on device", code="pg-restore-failed"

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lastgood.app.backups.meter import Meter
 from lastgood.app.backups.migrations import migrations_of
 from lastgood.app.project import now, operator
 from lastgood.backup.layout import DUMP, MIGRATIONS, ROLES, SETTINGS, STATE, new_id
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from lastgood.ports.database import DatabaseFacts, Intake, Snapshot
 
     Tell = Callable[[str], None]
-
-TOLD_EVERY = 64 << 20
-"""Bytes between two words of progress."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +64,7 @@ def create_backup(project: Project, place: Place, order: Order, tell: Tell) -> B
     migrations = migrations_of(project, place, order.before, tell) if order.before else b""
     making = Making(place, backup_id, key, facts, begun_at, tell)
     with place.database.snapshot(place.settings.snapshot_limit) as snapshot:
-        dump = making.part(DUMP, snapshot.dump())
+        dump = making.dump(snapshot)
         fingerprint = snapshot.fingerprint()
         revision = snapshot.schema_revision()
         parts = [dump, *making.beside(project, snapshot)]
@@ -132,7 +130,16 @@ class Making:
         self._at = at
         self._tell = tell
 
+    def dump(self, snapshot: Snapshot) -> Part:
+        """Store the dump, and tell how far it is."""
+        meter = Meter(self._tell, DUMP, "stored")
+        return self._stored(DUMP, snapshot.dump(meter.heard), meter)
+
     def part(self, name: str, chunks: Iterable[bytes]) -> Part:
+        """Store one part."""
+        return self._stored(name, chunks, Meter(self._tell, name, "stored"))
+
+    def _stored(self, name: str, chunks: Iterable[bytes], meter: Meter) -> Part:
         """Store one part; what is stored is counted and hashed on its way."""
         header = SealedHeader(
             backup=self._backup,
@@ -143,7 +150,7 @@ class Making:
             compression="none",
             key_id=self._backup,
         )
-        passing = _Passing(seal(chunks, self._key, header), lambda done: self._said(name, done))
+        passing = _Passing(meter.passing(seal(chunks, self._key, header)))
         key = self._place.kept.key(self._backup, name)
         self._place.store.put(key, passing)
         return Part(name=name, key=key, bytes=passing.bytes, sha256=passing.digest.hexdigest())
@@ -161,26 +168,19 @@ class Making:
             elif name == ROLES:
                 self._tell("the server does not show its roles to us: the backup is without them")
 
-    def _said(self, name: str, done: int) -> None:
-        self._tell(f"{name}: {done >> 20} MiB stored")
-
 
 class _Passing:
     """A stream that is counted and hashed while it passes."""
 
-    def __init__(self, chunks: Iterable[bytes], tell: Callable[[int], None]) -> None:
+    def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = chunks
-        self._tell = tell
         self.bytes = 0
         self.digest = hashlib.sha256()
 
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self._chunks:
-            before = self.bytes
             self.bytes += len(chunk)
             self.digest.update(chunk)
-            if self.bytes // TOLD_EVERY > before // TOLD_EVERY:
-                self._tell(self.bytes)
             yield chunk
 
 

@@ -16,7 +16,7 @@ from lastgood.app.backups.place import place_of
 from lastgood.app.backups.proving import speaking_against
 from lastgood.app.backups.tidying import proof_turn
 from lastgood.app.project import now, operator
-from lastgood.backup.layout import DUMP, new_id
+from lastgood.backup.layout import new_id
 from lastgood.backup.recipients import find_recipients, unwrap, wrap
 from lastgood.backup.sealing import new_key
 from lastgood.errors import LastgoodError, RefusedError
@@ -152,7 +152,7 @@ class _Import:
             _refuse_unexpected(place.database.verify(side))
             making = Making(place, backup_id, key, intake, at, self._tell)
             with place.database.side_snapshot(side, place.settings.snapshot_limit) as snapshot:
-                part = making.part(DUMP, snapshot.dump())
+                part = making.dump(snapshot)
                 fingerprint = snapshot.fingerprint()
                 revision = snapshot.schema_revision()
         finally:
@@ -177,7 +177,7 @@ class _Import:
 
     def _proven(self, backup: Backup, side: str, key: bytes, identity: Identity) -> StoredBackup:
         place, began = self._place, time.monotonic()
-        _refuse_unexpected(speaking_against(place, backup, key, side))
+        _refuse_unexpected(speaking_against(place, backup, key, side, self._tell))
         proof = BackupProof(
             backup=backup.id,
             at=now(),

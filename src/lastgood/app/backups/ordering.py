@@ -161,7 +161,7 @@ def order_kept_proof(
     """As `order_proof`; where the restored copy may become the warm target it does."""
     warming = Warming(project, place, tell)
     try:
-        proven = order_proof(project, place, stored, key, warming.promote)
+        proven = order_proof(project, place, stored, tell, key, warming.promote)
     except LastgoodError:
         warming.settle()
         raise
@@ -173,6 +173,7 @@ def order_proof(
     project: Project,
     place: Place,
     stored: StoredBackup,
+    tell: Tell,
     key: Path | None = None,
     promote: Callable[[Backup], None] | None = None,
 ) -> StoredBackup:
@@ -185,7 +186,7 @@ def order_proof(
     try:
         identity = identity_of(project, place, key)
         with proof_turn(project, place, backup.id):
-            proof = prove_backup(place, backup, identity, promote)
+            proof = prove_backup(place, backup, identity, tell, promote)
         opened = {one.recipient for one in backup.keys} & identity.recipients
         place.kept.opened(opened, proof.at)
     except LastgoodError as error:

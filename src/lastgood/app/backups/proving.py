@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from lastgood.app.backups.meter import Meter
 from lastgood.app.project import now
 from lastgood.backup.comparing import differences
 from lastgood.backup.layout import DUMP
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
     from lastgood.app.backups.place import Place
     from lastgood.backup.identity import Identity
 
+    Tell = Callable[[str], None]
+
 
 def prove_backup(
     place: Place,
     backup: Backup,
     identity: Identity,
+    tell: Tell,
     promote: Callable[[Backup], None] | None = None,
 ) -> BackupProof:
     """Restore a backup and compare; the proof is kept beside it, whatever it says.
@@ -33,6 +37,7 @@ def prove_backup(
         place: where the backup is.
         backup: what is proven.
         identity: whose key opens it.
+        tell: is given words of progress.
         promote: called while the restored copy of a proven one stands: it may be kept.
 
     What speaks against the backup is in the proof. What only kept us from looking (the server does
@@ -44,7 +49,7 @@ def prove_backup(
     """
     began = time.monotonic()
     key = unwrap(backup.keys, identity, backup.id)
-    problems = _restored(place, backup, key, backup.id)
+    problems = _restored(place, backup, key, backup.id, tell)
     try:
         problems = problems or _compared(place, backup, backup.id)
         proof = _kept_proof(place, backup, identity, problems, began)
@@ -106,21 +111,29 @@ SPEAKS_AGAINST = frozenset({"damaged", "not-sealed", "no-object", "dump-damaged"
 RESTORE_FAILED = "pg-restore-failed"
 NOT_ITS_FAULT = ("no space left", "ended by signal", "connection", "shutting down", "out of memory")
 """What a restore says when it was the server or the machine that failed."""
+KILLED = "pg_restore: error: a worker process died unexpectedly"
+"""All that it says when one of its processes was killed; else that one says why before."""
 
 
-def speaking_against(place: Place, backup: Backup, key: bytes, side: str) -> tuple[Problem, ...]:
+def speaking_against(
+    place: Place, backup: Backup, key: bytes, side: str, tell: Tell
+) -> tuple[Problem, ...]:
     """What a restore of a backup shows against it; its manifest need not be stored yet."""
-    problems = _restored(place, backup, key, side)
+    problems = _restored(place, backup, key, side, tell)
     try:
         return problems or _compared(place, backup, side)
     finally:
         place.database.drop(side)
 
 
-def _restored(place: Place, backup: Backup, key: bytes, side: str) -> tuple[Problem, ...]:
+def _restored(
+    place: Place, backup: Backup, key: bytes, side: str, tell: Tell
+) -> tuple[Problem, ...]:
+    meter = Meter(tell, "proof", "restored")
     try:
         _read_the_rest(place, backup, key)
-        place.database.restore(side, part_of(place, backup, key, DUMP))
+        dump = part_of(place, backup, key, DUMP)
+        place.database.restore(side, meter.passing(dump), meter.heard)
     except LastgoodError as error:
         if not speaks_against(error):
             raise
@@ -139,7 +152,7 @@ def speaks_against(error: LastgoodError) -> bool:
     if error.code != RESTORE_FAILED:
         return error.code in SPEAKS_AGAINST
     said = f"{error.message} {error.cause}".lower()
-    return not any(words in said for words in NOT_ITS_FAULT)
+    return error.cause != KILLED and not any(words in said for words in NOT_ITS_FAULT)
 
 
 def _read_the_rest(place: Place, backup: Backup, key: bytes) -> None:

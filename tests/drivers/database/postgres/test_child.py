@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,9 @@ from lastgood.process.masking import Masker
 SECRET = "s3cret-of-ours"
 
 
-def program(folder: Path, text: str, *, reads: bool = False) -> ClientProgram:
+def program(folder: Path, text: str, *, reads: bool = False, **more: Any) -> ClientProgram:
     argv = [sys.executable, "-c", text]
-    return ClientProgram(argv, {"GIVEN": "yes"}, folder, Masker([SECRET]), reads=reads)
+    return ClientProgram(argv, {"GIVEN": "yes"}, folder, Masker([SECRET]), reads=reads, **more)
 
 
 def alive(pid: int) -> bool:
@@ -43,6 +44,43 @@ def test_much_output_and_many_complaints_block_nothing(tmp_path: Path) -> None:
     assert error.value.cause.endswith("last ***")
     assert len(error.value.cause) <= 1_000
     assert "\x1b" not in error.value.cause
+
+
+def test_news_are_heard_and_crowd_out_no_complaint(tmp_path: Path) -> None:
+    text = (
+        "import sys; e = sys.stderr.write;"
+        " n = 'pg_dump: dumping contents of table \"t\"\\n' * 50000;"
+        " e(n + 'pg_dump: error: no room\\npg_dump: detail: none\\nno prefix\\n' + n + 'torn');"
+        " sys.exit(1)"
+    )
+    heard = list[str]()
+    with program(tmp_path, text, heard=heard.append) as child, pytest.raises(ChildError) as error:
+        child.finish()
+
+    assert heard == ['pg_dump: dumping contents of table "t"'] * 100_000
+    said = ["pg_dump: error: no room", "pg_dump: detail: none", "no prefix", "torn"]
+    assert error.value.cause.splitlines() == said
+
+
+def test_the_first_error_is_told_however_much_follows_it(tmp_path: Path) -> None:
+    text = (
+        "import sys; e = sys.stderr.write; e('warning\\n' * 9 + 'pg_restore: error: no room\\n'"
+        " + 'Command was: CREATE\\n' + 'a line\\n' * 99 + 'died\\n'); sys.exit(1)"
+    )
+    with program(tmp_path, text) as child, pytest.raises(ChildError) as error:
+        child.finish()
+
+    said = ["pg_restore: error: no room", "Command was: CREATE", "a line", "a line", "died"]
+    assert error.value.cause.splitlines() == said
+
+
+def test_a_line_that_never_ends_takes_no_memory(tmp_path: Path) -> None:
+    text = "import sys; sys.stderr.write('pg_dump: ' + 'x' * 5_000_000 + ' end'); sys.exit(1)"
+    with program(tmp_path, text, heard=print) as child, pytest.raises(ChildError) as error:
+        child.finish()
+
+    assert len(child._said) < 1_000_000
+    assert error.value.cause
 
 
 def test_it_inherits_no_variable_that_could_lead_it_astray(

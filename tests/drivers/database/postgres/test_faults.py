@@ -289,6 +289,8 @@ with driver.snapshot(60) as snapshot:
     if what == "restore":
         def slowly():
             yield first
+            for _ in range(50):  # more than is read ahead
+                yield next(dump)
             print("now", flush=True)
             sys.stdin.readline()
         driver.restore("one", slowly())

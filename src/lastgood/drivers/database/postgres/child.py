@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -20,7 +21,7 @@ from lastgood.process.running import GRACE_SECONDS, SCRIPT
 from lastgood.process.survivors import VARIABLE, end_marked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lastgood.process.masking import Masker
 
@@ -29,6 +30,8 @@ _KEEP = 64 * 1024
 _CAUSE_LINES = 5
 _CAUSE_CHARACTERS = 1_000
 _MARGIN_SECONDS = 3.0
+# What a program says with no word of how bad it is.
+_NEWS = re.compile(rb"pg_[a-z]+: (?!(?:error|warning|fatal|detail|hint): )")
 
 
 class ClientProgram:
@@ -38,6 +41,9 @@ class ClientProgram:
         folder: a private folder, for the guard's record.
         masker: hides secrets in what it complains about.
         reads: whether it is fed by `feed`.
+        keep: descriptors that it inherits.
+        heard: is given each line of news that it prints when it is told to be verbose, from another
+            thread; what it raises, `finish` raises.
     """
 
     def __init__(
@@ -48,8 +54,13 @@ class ClientProgram:
         masker: Masker,
         *,
         reads: bool = False,
+        keep: Sequence[int] = (),
+        heard: Callable[[str], None] | None = None,
     ) -> None:
         self._name = Path(argv[0]).name
+        self._heard = heard
+        self._verbose = heard is not None
+        self._unheard: Exception | None = None
         self._masker = masker
         self._mark = f"database/{folder.name}/{self._name}"
         self._control, theirs = socket.socketpair()
@@ -66,7 +77,7 @@ class ClientProgram:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=surroundings,
-                pass_fds=(theirs.fileno(), lock),
+                pass_fds=(theirs.fileno(), lock, *keep),
                 start_new_session=True,
                 bufsize=0,
             )
@@ -126,6 +137,8 @@ class ClientProgram:
             pass
         code = self._process.wait()
         self._listener.join()
+        if self._unheard is not None:
+            raise self._unheard
         if code:
             raise self._failed(code)
         return self._complaint()
@@ -145,19 +158,40 @@ class ClientProgram:
             asyncio.run(end_marked(self._mark))
 
     def _listen(self) -> None:
-        stream = self._process.stderr
+        stream, line = self._process.stderr, b""
         while stream is not None and (part := stream.read(CHUNK)):
+            *lines, line = (line + part).split(b"\n")
+            if len(line) > _KEEP:
+                lines, line = [*lines, line], b""
+            for one in lines:
+                self._take(one)
             # The first words name the cause, the last ones what came of it.
-            self._said += part
             if len(self._said) > 2 * _KEEP:
                 del self._said[_KEEP:-_KEEP]
+        self._take(line)
         if stream is not None:
             stream.close()
+
+    def _take(self, line: bytes) -> None:
+        """Tell news and forget them; keep what is a complaint, or may be part of one."""
+        if not (self._verbose and _NEWS.match(line)):
+            self._said += line + b"\n"
+        elif self._heard is not None:
+            try:
+                self._heard(line.decode(errors="replace"))
+            except Exception as error:  # noqa: BLE001 - it is raised by `finish`
+                # Whoever stops listening lets the program wait for ever.
+                self._heard, self._unheard = None, error
 
     def _complaint(self) -> str:
         text = self._masker.mask(self._said.decode(errors="replace"))
         lines = [line.rstrip() for line in harmless(text).splitlines() if line.strip()]
-        return self._masker.mask("\n".join(lines[-_CAUSE_LINES:]))[:_CAUSE_CHARACTERS]
+        if len(lines) > _CAUSE_LINES:
+            # Behind the first error stands what was being done, with as many lines as that has.
+            first = next((n for n, line in enumerate(lines) if "error: " in line), len(lines))
+            first = min(first, len(lines) - _CAUSE_LINES)
+            lines = [*lines[first : first + _CAUSE_LINES - 1], lines[-1]]
+        return self._masker.mask("\n".join(lines))[:_CAUSE_CHARACTERS]
 
     def _failed(self, code: int) -> ChildError:
         shell = 128

@@ -18,7 +18,7 @@ from lastgood.drivers.database.postgres.intake import refuse_powers, taken_in
 from lastgood.drivers.database.postgres.keeping import Keeping
 from lastgood.drivers.database.postgres.programs import Programs, choose, newest, places
 from lastgood.drivers.database.postgres.restorepoint import restore_point
-from lastgood.drivers.database.postgres.restoring import left_out, loaded, without_owners
+from lastgood.drivers.database.postgres.restoring import Restore, left_out, without_owners
 from lastgood.drivers.database.postgres.room import refuse_crowded, room_on
 from lastgood.drivers.database.postgres.sides import Sides, may_create, role_of
 from lastgood.drivers.database.postgres.snapshot import HeldSnapshot, hold
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from lastgood.drivers.database.postgres.options import PostgresOptions
     from lastgood.model.backup import Fingerprint
-    from lastgood.ports.database import Kept, Room
+    from lastgood.ports.database import Heard, Kept, Room
     from lastgood.ports.toolbox import Toolbox
 
 # DROP DATABASE ... WITH (FORCE) came with it.
@@ -103,14 +103,17 @@ class PostgresDatabase:
         with self._admin.connected() as connection:
             return server_of(connection)
 
-    def restore(self, side: str, chunks: Iterable[bytes]) -> None:
+    def restore(self, side: str, chunks: Iterable[bytes], heard: Heard | None = None) -> None:
         """See `Database.restore`."""
         template, leave_out, owner, programs = self._prepared()
 
         def load(name: str) -> None:
             with self._loader.connected(name) as connection:
                 target = self._loader.target(connection)
-            loaded(programs, target, chunks, leave_out, self._private, self._masker)
+            Restore(
+                programs=programs, target=target, leave_out=leave_out, private=self._private,
+                masker=self._masker, jobs=self._options.restore_jobs, heard=heard,
+            ).load(chunks)  # fmt: skip
 
         self._filled(side, template, owner, load)
 

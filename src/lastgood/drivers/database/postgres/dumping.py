@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from lastgood.drivers.database.postgres.child import ClientProgram
+from lastgood.drivers.database.postgres.counting import VERBOSE
 from lastgood.drivers.database.postgres.private import private_folder
 
 if TYPE_CHECKING:
@@ -27,10 +28,12 @@ def dumped(
     private: Path,
     masker: Masker,
     running: Callable[[ClientProgram], None],
+    news: Callable[[str], None] | None = None,
 ) -> Iterator[bytes]:
     """The dump of a snapshot in the custom format; closing the generator ends pg_dump.
 
-    `running` is told the program, for whoever must end it from elsewhere.
+    `running` is told the program, for whoever must end it from elsewhere; `news` each line that it
+    prints of what it does.
 
     Raises:
         ChildError: it failed; what came before is worth nothing.
@@ -43,8 +46,9 @@ def dumped(
             *("--format=custom", f"--compress={_compression(programs)}", "--no-sync"),
             *("--no-password", f"--lock-wait-timeout={LOCK_WAIT_MS}"),
             *(f"--snapshot={snapshot}", f"--dbname={dsn}"),
+            *([VERBOSE] if news else []),
         ]
-        program = stack.enter_context(ClientProgram(argv, variables, folder, masker))
+        program = stack.enter_context(ClientProgram(argv, variables, folder, masker, heard=news))
         running(program)
         yield from program.output()
         program.finish()

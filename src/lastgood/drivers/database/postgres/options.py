@@ -137,6 +137,9 @@ class PostgresOptions(DriverOptions):
     programs: ConfigPath | None = Field(
         None, description="The folder with pg_dump and pg_restore, when they are not found."
     )
+    restore_jobs: int = Field(
+        2, ge=1, le=64, description="How many connections make a restored copy's indexes at once."
+    )
     migrations: Migrations | None = Field(None, description="How the schema is migrated.")
     warm_target: Annotated[
         Literal["off", "before-deploy", "every-backup"], WithJsonSchema(_WARM_TARGET)

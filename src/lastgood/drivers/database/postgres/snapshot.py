@@ -15,6 +15,7 @@ from lastgood.drivers.database.postgres.content import (
     fix_text_forms,
     next_numbers,
 )
+from lastgood.drivers.database.postgres.counting import Counting
 from lastgood.drivers.database.postgres.dumping import LOCK_WAIT_MS, dumped, roles
 from lastgood.drivers.database.postgres.faults import told
 from lastgood.drivers.database.postgres.revision import schema_revision
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from lastgood.drivers.database.postgres.programs import Programs
     from lastgood.drivers.database.postgres.tables import Relation
     from lastgood.model.backup import Fingerprint
+    from lastgood.ports.database import Heard
     from lastgood.process.masking import Masker
 
 # What pg_dumpall reads; a server may have taken it from us.
@@ -57,6 +59,7 @@ class HeldSnapshot:
         private: Path,
         masker: Masker,
         longest_s: float,
+        tables: int,
     ) -> None:
         self._connection = connection
         self._programs = programs
@@ -64,6 +67,7 @@ class HeldSnapshot:
         self._masker = masker
         self._longest_s = longest_s
         self._target = target
+        self._tables = tables
         self._running: list[ClientProgram] = []
         self._too_long = threading.Event()
         with told("the snapshot could not be taken", masker):
@@ -73,12 +77,12 @@ class HeldSnapshot:
 
     at: datetime
 
-    def dump(self) -> Iterator[bytes]:
+    def dump(self, heard: Heard | None = None) -> Iterator[bytes]:
         """See `Snapshot.dump`."""
+        news = Counting(heard, self._tables) if heard else None
+        of = self._programs, self._target, self._id, self._private, self._masker
         with self._within_limit():
-            yield from dumped(
-                self._programs, self._target, self._id, self._private, self._masker, self._started
-            )
+            yield from dumped(*of, self._started, news)
 
     def fingerprint(self) -> Fingerprint:
         """See `Snapshot.fingerprint`."""
@@ -165,9 +169,9 @@ def hold(
         with told("the snapshot could not be taken", masker):
             fix_text_forms(connection)
             refuse_unreadable(connection)
-            _begin(connection)
+            count = _begin(connection)
         target = address.target(connection)
-        held = HeldSnapshot(connection, target, programs, private, masker, longest_s)
+        held = HeldSnapshot(connection, target, programs, private, masker, longest_s, count)
         timer = threading.Timer(max(0.0, give_up_at - time.monotonic()), held.give_up)
         timer.daemon = True
         timer.start()
@@ -178,8 +182,8 @@ def hold(
             held.end_programs()
 
 
-def _begin(connection: Connection[Any]) -> None:
-    """Begin the transaction: first the locks, then the snapshot.
+def _begin(connection: Connection[Any]) -> int:
+    """Begin the transaction: first the locks, then the snapshot; gives how many tables there are.
 
     A table that is emptied by TRUNCATE, or dropped, is empty or gone for older snapshots too. The
     locks keep dump and fingerprint of one mind, whichever comes first.
@@ -197,7 +201,8 @@ def _begin(connection: Connection[Any]) -> None:
             if not tries_left:
                 raise
         else:
-            return
+            return len(found)
+    raise AssertionError  # the last try returns or raises
 
 
 def _lock(connection: Connection[Any], found: Sequence[Relation]) -> None:

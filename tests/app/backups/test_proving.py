@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from lastgood.app.backups import proving
+from lastgood.app.backups.pace import paced
 from lastgood.app.backups.proving import KILLED, speaks_against
 from lastgood.errors import ChildError, RemoteError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from tests.shop import Shop
 
 # A restore has no search path: it finds no `users`, and loads no row of `trades`.
@@ -41,6 +45,25 @@ def test_a_query_of_the_project_speaks_against_it(stall: Shop) -> None:
     ran = stall.run("create", "--json")
     assert ran.code == 1
     assert "users" in ran.json["problems"][0]["what"]
+
+
+def test_every_proof_is_held_back_to_its_rate(stall: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list[float | None]()
+
+    def watched(chunks: Iterable[bytes], rate: float | None) -> Iterator[bytes]:
+        seen.append(rate)
+        return paced(chunks, rate)
+
+    monkeypatch.setattr(proving, "paced", watched)
+    assert stall.said("create")["restorable"]
+    stall.backup["proof_rate"] = "50MB/s"
+    stall.configure()
+    assert stall.said("verify")["restorable"]
+    assert stall.said("create")["restorable"]
+    assert seen == [None, 5e7, 5e7]
+    stall.backup["proof_rate"] = "fast"
+    stall.configure()
+    assert "'fast' is not a rate" in stall.refused("create", code=2)["message"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from lastgood.app.backups.meter import Meter
+from lastgood.app.backups.pace import paced
 from lastgood.app.project import now
 from lastgood.backup.comparing import differences
 from lastgood.backup.layout import DUMP
@@ -132,7 +133,8 @@ def _restored(
     meter = Meter(tell, "proof", "restored")
     try:
         _read_the_rest(place, backup, key)
-        dump = part_of(place, backup, key, DUMP)
+        # A proof has time, and may run beside the live database; a restore in an incident has none.
+        dump = paced(part_of(place, backup, key, DUMP), place.settings.proof_rate)
         place.database.restore(side, meter.passing(dump), meter.heard)
     except LastgoodError as error:
         if not speaks_against(error):

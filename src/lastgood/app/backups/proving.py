@@ -110,7 +110,14 @@ SPEAKS_AGAINST = frozenset({"damaged", "not-sealed", "no-object", "dump-damaged"
 """Codes of errors that are the backup's own fault."""
 
 RESTORE_FAILED = "pg-restore-failed"
-NOT_ITS_FAULT = ("no space left", "ended by signal", "connection", "shutting down", "out of memory")
+NOT_ITS_FAULT = (
+    "no space left",
+    "free disk space",
+    "ended by signal",
+    "connection",
+    "shutting down",
+    "out of memory",
+)
 """What a restore says when it was the server or the machine that failed."""
 KILLED = "pg_restore: error: a worker process died unexpectedly"
 """All that it says when one of its processes was killed; else that one says why before."""

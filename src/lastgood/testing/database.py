@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lastgood.errors import ChildError, LastgoodError, RefusedError, UsageError
-from lastgood.ports.database import KnowsRoom
+from lastgood.ports.database import KnowsRoom, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -62,7 +62,9 @@ def _dump(database: Database, change: Callable[[], None]) -> tuple[Fingerprint, 
         before = snapshot.fingerprint()
         _demand(before.rows > 0, "there are rows to compare")
         change()
-        dump = list(snapshot.dump())
+        heard = list[Progress]()
+        dump = list(snapshot.dump(heard.append))
+        _grows(heard)
         _demand(snapshot.fingerprint().tables == before.tables, "a snapshot does not change")
         revision = snapshot.schema_revision()
         _demand(revision is None or bool(revision), "a schema's revision is a text, or unknown")
@@ -75,7 +77,9 @@ def _dump(database: Database, change: Callable[[], None]) -> tuple[Fingerprint, 
 
 def _restore(database: Database, before: Fingerprint, dump: list[bytes]) -> None:
     _demand(database.sides() == [], "there is no side database at first")
-    database.restore(FIRST, iter(dump))
+    heard = list[Progress]()
+    database.restore(FIRST, iter(dump), heard.append)
+    _grows(heard)
     _demand(database.sides() == [FIRST], "a side database is listed by its id")
     after = database.fingerprint(FIRST)
     _demand(after.tables == before.tables, "every table comes back with the rows it had")
@@ -136,6 +140,15 @@ def _keep(database: Database, before: Fingerprint, dump: list[bytes]) -> None:
         database.drop_kept(FIRST)
         _demand(database.kept() == [], "what was dropped is gone, and twice is no error")
     _demand(database.sides() == [FIRST], "and nothing else is")
+
+
+def _grows(heard: list[Progress]) -> None:
+    tables = [one.tables for one in heard]
+    _demand(tables == sorted(tables), "how far it is only grows")
+    _demand(
+        all(one.tables <= one.of_tables for one in heard if one.of_tables),
+        "no more tables are done than there are",
+    )
 
 
 def _breaking(dump: Iterable[bytes]) -> Iterator[bytes]:

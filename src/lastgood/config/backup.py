@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from lastgood.config.base import Strict
+from lastgood.config.bytesize import ByteSize
 from lastgood.config.driven import Driven
 from lastgood.config.duration import Duration, Interval
-from lastgood.config.rate import Rate
 from lastgood.ports.spec import Family
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class BackupSettings(Strict):
     snapshot_limit: Interval = Field(
         7_200.0, description="How long a dump may keep the server from tidying up."
     )
-    proof_rate: Rate | None = Field(
+    proof_rate: ByteSize | None = Field(
         None,
         description="How much of a dump a proof gives the server in a second, e.g. `50MB`; as much "
         "as it takes when left out.",

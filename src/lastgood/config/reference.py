@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from lastgood.config import bytesize, duration, model, rate
+from lastgood.config import bytesize, duration, model
 from lastgood.config.base import Strict
 from lastgood.config.driven import Driven
 from lastgood.config.schema import DRIVEN, options_of
@@ -94,16 +94,12 @@ def _models(annotation: Any) -> Iterator[type[Strict]]:  # noqa: ANN401 - any an
 def _kind(info: FieldInfo) -> str:
     if _is_duration(info):
         return "duration"
-    return "rate" if rate.bytes_per_second.__name__ in _texts(info) else _spell(info.annotation)
+    return _spell(info.annotation)
 
 
 def _is_duration(info: FieldInfo) -> bool:
-    texts = _texts(info)
+    texts = repr(info.metadata) + repr(info.annotation)
     return duration.seconds.__name__ in texts and "float" in texts
-
-
-def _texts(info: FieldInfo) -> str:
-    return repr(info.metadata) + repr(info.annotation)
 
 
 def _spell(annotation: Any) -> str:  # noqa: ANN401 - any annotation

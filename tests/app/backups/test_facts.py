@@ -119,7 +119,7 @@ def test_the_room_for_a_copy_is_told(shop: Shop) -> None:
     room = look(shop)["room"]
     assert room.ok
     assert "`disk: 100TB`" in room.what
-    order_proof(shop.project, shop.place, stored)
+    order_proof(shop.project, shop.place, stored, lambda _: None)
     shop.server.execute(f"ALTER ROLE {shop.role} NOCREATEDB")
     assert "room" not in look(shop)
 

@@ -56,14 +56,14 @@ def test_every_proof_is_held_back_to_its_rate(stall: Shop, monkeypatch: pytest.M
 
     monkeypatch.setattr(proving, "paced", watched)
     assert stall.said("create")["restorable"]
-    stall.backup["proof_rate"] = "50MB/s"
+    stall.backup["proof_rate"] = "50MB"
     stall.configure()
     assert stall.said("verify")["restorable"]
     assert stall.said("create")["restorable"]
     assert seen == [None, 5e7, 5e7]
     stall.backup["proof_rate"] = "fast"
     stall.configure()
-    assert "'fast' is not a rate" in stall.refused("create", code=2)["message"]
+    assert "'fast' is not an amount of data" in stall.refused("create", code=2)["message"]
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from lastgood.backup.recipients import FEWEST, find_recipients, fits
 from lastgood.config.duration import spell
 from lastgood.errors import LastgoodError
 from lastgood.model.backup import BackupKind
-from lastgood.ports.database import KnowsRoom
 from lastgood.model.sealed import RecipientKind
+from lastgood.ports.database import KnowsRoom
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -19,7 +19,7 @@ from lastgood.config.bytesize import MOST, UNITS, parse, spell
         ("1kb", 1000),
         ("0.5KiB", 512),
         ("7B", 7),
-        ("123456789012345678B", 123456789012345678),
+        (f"{MOST}B", MOST),
         (30, 30),
     ],
 )

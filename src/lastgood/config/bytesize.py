@@ -15,9 +15,9 @@ UNITS = {
     **{f"{letter}iB": 1024**power for power, letter in enumerate("KMGTP", 1)},
 }
 MOST = 2**60
-PATTERN = r"^(?=.*[1-9]) *[0-9]{1,18}(\.[0-9]{1,6})? *([kKmMgGtTpP][iI]?)?[bB] *$"
+PATTERN = r"^(?=.*[1-9]) *[0-9]{1,19}(\.[0-9]{1,6})? *([kKmMgGtTpP][iI]?)?[bB] *$"
 _WRITTEN = re.compile(
-    r"([0-9]{1,18}(?:\.[0-9]{1,6})?)\s*((?:[kmgtp]i?)?b)", re.ASCII | re.IGNORECASE
+    r"([0-9]{1,19}(?:\.[0-9]{1,6})?)\s*((?:[kmgtp]i?)?b)", re.ASCII | re.IGNORECASE
 )
 _BY_WORD = {unit.lower(): size for unit, size in UNITS.items()}
 _MEND = "write a number and a unit, such as 50MB, 200GB or 64MiB"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 QUARTER = timedelta(days=92)
 """A key that opened no backup for so long may be lost: nobody would know."""
 
-UNPROVABLE = frozenset({"no-createdb", "proof-impossible"})
+UNPROVABLE = frozenset({"no-createdb", "proof-impossible", "no-room"})
 CLIENT = "client-"
 PROBE = "doctor.probe"
 

@@ -91,7 +91,10 @@ class PostgresDatabase:
                 createdb=not hindrances,
                 owner=owner,
                 checksums=checksums,
-                problems=(*_version_problems(_major(connection), programs), *hindrances),
+                problems=(
+                    *_version_problems(_major(connection), programs),
+                    *(hindrances or self._crowding()),
+                ),
             )
 
     def snapshot(self, longest_s: float) -> AbstractContextManager[HeldSnapshot]:
@@ -327,6 +330,16 @@ class PostgresDatabase:
             what="no backup can be proven: our role may not make databases",
             mend="ALTER ROLE ... CREATEDB, or name `admin_dsn`, or another server by `proof_dsn`",
         )
+
+    def _crowding(self) -> Iterator[Problem]:
+        """Why no copy fits beside the live database."""
+        if self._elsewhere:
+            return
+        try:
+            refuse_crowded(self.room(), self._live.name)
+        except LastgoodError as error:
+            what = f"no backup can be proven: {error.message}: {error.cause}"
+            yield Problem(code=error.code, what=what, mend=error.mend)
 
     def _told(self, name: str) -> AbstractContextManager[None]:
         return told(f"the work on the database {name} failed", self._masker)

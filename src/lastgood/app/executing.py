@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lastgood.app.databases.exchanging import DatabaseExchanger
 from lastgood.app.holds.holding import HoldKeeper
 from lastgood.app.project import now
 from lastgood.app.runs.approved import refuse_changed
@@ -12,9 +13,11 @@ from lastgood.app.runs.settling import settle
 from lastgood.engine.direct.engine import DirectEngine, claim, end_children
 from lastgood.errors import RefusedError
 from lastgood.execute.handlers.deploy import DeployHandler
+from lastgood.execute.handlers.exchange import RestoreHandler, SwapHandler
 from lastgood.execute.handlers.hold import HoldHandler, UnholdHandler
 from lastgood.execute.handlers.precheck import PrecheckHandler
 from lastgood.execute.handlers.prove import ProveHandler
+from lastgood.execute.handlers.service import ServiceHandler
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -89,8 +92,16 @@ def _handlers(project: Project, drivers: Drivers, run: Run, prover: Prover) -> d
         for warning in await take_lock_refs(project, drivers, run):
             note(project, run, "lock.ref-missing", warning)
 
+    exchanger = DatabaseExchanger(project, run)
+    services, folder = project.environment.services, project.settings.folder
+    stops = {name: service.stop for name, service in services.items() if service.stop}
+    starts = {name: service.start for name, service in services.items() if service.start}
     return {
         "precheck": PrecheckHandler(plan, chosen, lock),
+        "restore": RestoreHandler(plan, exchanger),
+        "stop": ServiceHandler(stops, folder),
+        "swap": SwapHandler(plan, exchanger),
+        "start": ServiceHandler(starts, folder),
         "hold": HoldHandler(keeper),
         "unhold": UnholdHandler(keeper),
         "deploy": DeployHandler(plan, chosen),

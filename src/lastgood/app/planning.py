@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lastgood.app.databases.surveying import survey_databases
 from lastgood.app.holds.holding import known_holds
 from lastgood.app.project import now, operator
 from lastgood.app.repositories import patiently
@@ -15,6 +16,7 @@ from lastgood.config import config_hash
 from lastgood.errors import LastgoodError, RefusedError, RemoteError
 from lastgood.model.release import contents
 from lastgood.model.revision import same_version
+from lastgood.model.run import StepState
 from lastgood.model.verdict import Decision, Method
 from lastgood.plan.planner import make_plan
 from lastgood.plan.request import PastStep, PlanRequest, ServiceFacts
@@ -67,6 +69,7 @@ async def plan(
         undoes=request.undoes,
         by=operator(),
     )
+    wanted = _with_databases(project, request, wanted, verdict, undone)
     if undone is not None:
         origins = {m.service: m.origin for m in undone.moves if m.origin is not None}
         wanted = msgspec.structs.replace(wanted, targets=origins)
@@ -76,6 +79,7 @@ async def plan(
             for service in project.environment.services
         )
     )
+    databases = await survey_databases(project, wanted, undone)
     past = [
         PastStep(
             kind=d.kind, seconds=d.seconds, service=d.service,
@@ -90,12 +94,52 @@ async def plan(
         budget_s=project.environment.budget,
         now=now(),
         holds=holds,
+        databases=databases,
+        stoppable=[n for n, s in project.environment.services.items() if s.stop and s.start],
         past=past,
         verdict=advised,
         undone=undone,
         this_machine_only=not drivers.repositories,
         config_hash=config_hash(project.settings),
     )
+
+
+def _with_databases(
+    project: Project,
+    request: Request,
+    wanted: PlanRequest,
+    verdict: Verdict | None,
+    undone: Plan | None,
+) -> PlanRequest:
+    """Which databases go back, too: the named, those of the run that is undone, or the judge's.
+
+    A verdict speaks of data (corruption, loss, a failed migration) by its method.
+    """
+    damaged = {wanted.method, verdict.method if verdict is not None else None}
+    also = request.with_database
+    if also is None:
+        also = bool(damaged & {Method.DATABASE, Method.FULL})
+    names = request.databases or tuple(sorted(project.environment.databases))
+    if undone is not None and request.undoes is not None:
+        swapped = _swapped(project, request.undoes, undone)
+        names = tuple(name for name in swapped if request.databases in ((), (name,)))
+        also = request.with_database is not False
+    return msgspec.structs.replace(
+        wanted,
+        code=request.code and wanted.method is not Method.DATABASE,
+        databases=names if also else (),
+        backup=request.backup,
+        acceptance=request.acceptance,
+        drop_slots=request.drop_slots,
+        restores=request.restores,
+    )
+
+
+def _swapped(project: Project, run: str, plan: Plan) -> list[str]:
+    """The databases that a run has replaced."""
+    steps = project.state.journal.steps(run)
+    done = {record.step for record in steps if record.state is StepState.DONE}
+    return [e.database for e in plan.exchanges if f"swap:{e.database}" in done]
 
 
 async def _targets(drivers: Drivers, request: Request) -> dict[str, str]:

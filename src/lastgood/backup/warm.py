@@ -15,6 +15,8 @@ from lastgood.model.noun import Noun
 from lastgood.model.release import Standing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lastgood.model.backup import Backup
 
 
@@ -74,8 +76,12 @@ def why_not(backup: Backup, situation: Situation) -> str:
         return situation.hindrance or situation.frozen
     if any(stands > backup.id for stands in situation.stands):
         return f"a newer one stands: {max(situation.stands)}"
-    doubts = (_doubt(backup, ran) for ran in situation.ran)
-    return next((doubt for doubt in doubts if doubt), "")
+    return doubt(backup, situation.ran)
+
+
+def doubt(backup: Backup, ran: Sequence[Ran]) -> str:
+    """Why what ran may have damaged what the snapshot shows; empty when nothing did."""
+    return next((said for one in ran if (said := _doubt(backup, one))), "")
 
 
 def surplus(situation: Situation) -> list[str]:

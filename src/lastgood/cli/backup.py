@@ -115,10 +115,14 @@ def verify(
         bool,
         typer.Option("--warm", help="Compare the warm target again; one that differs is dropped."),
     ] = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Keep the restored copy, closed: `lastgood db swap` takes it."),
+    ] = False,
     dry_run: DryRunOption = False,
 ) -> ExitCode:
     """Restore a backup into a side database and compare what came out."""
-    from lastgood.app.backups.ordering import named, order_kept_proof  # noqa: PLC0415 - when it runs
+    from lastgood.app.backups.ordering import named, order_copy, order_kept_proof  # noqa: PLC0415 - when it runs
     from lastgood.app.backups.place import place_of  # noqa: PLC0415 - likewise
     from lastgood.app.backups.standing import warm_targets  # noqa: PLC0415 - likewise
     from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
@@ -130,7 +134,8 @@ def verify(
     if dry_run:
         session.would(f"restore {found.backup.id} beside {place.name}", {"id": found.backup.id})
         return ExitCode.GOOD
-    proven = order_kept_proof(session.project, place, found, session.tell, key)
+    prove = order_copy if keep else order_kept_proof
+    proven = prove(session.project, place, found, session.tell, key)
     store, stands = place.store.describe(), warm_targets(session.project, place)
     session.say(
         backup_document(proven, store, warm=stands.has(found.backup.id)),

@@ -35,13 +35,13 @@ COMMANDS: dict[str, Entry] = {
     "backup": Entry(
         "lastgood.cli.backup", "Make, prove, list, keep and drop backups of a database."
     ),
+    "db": Entry("lastgood.cli.db", "Bring a database back: preview, swap, undo, salvage."),
     "report": Entry("lastgood.cli.report", "Write the report of a run."),
     "worker": Entry("lastgood.cli.worker", "Keep watches and runs going, across reboots."),
     "version": Entry("lastgood.cli.version", "Show the version."),
 }
 
 PLANNED: dict[str, str] = {
-    "db": "rolling back databases",
     "drill": "drills",
     "ready": "the readiness that drills measure",
     "oncall": "messages and contacts",

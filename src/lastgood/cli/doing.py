@@ -6,11 +6,14 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+import typer
 from rich.text import Text
 
 from lastgood.app import flow
 from lastgood.app.project import now
 from lastgood.app.reporting import report
+from lastgood.app.request import acceptance
 from lastgood.app.runs.following import follow
 from lastgood.app.runs.submitting import submit, wake
 from lastgood.cli.live import headline, show, steps_table
@@ -18,12 +21,15 @@ from lastgood.cli.plan_text import plan_text
 from lastgood.errors import ExitCode, InterruptedByPersonError
 from lastgood.model.run import Outcome
 from lastgood.model.watch import WatchKind
+from lastgood.plan.exchanges import UNACCEPTED
 from lastgood.report.documents import plan_document, run_document, within_budget
 
 if TYPE_CHECKING:
     from lastgood.app.request import Request
     from lastgood.app.runs.following import Snapshot
     from lastgood.cli.session import Session
+    from lastgood.model.plan import Plan
+    from lastgood.plan.request import Acceptance
 
 PLANNING_S = 30.0
 """How long a runner that was started early waits for the plan to be approved."""
@@ -52,6 +58,10 @@ def carry_through(session: Session, request: Request, going: Going) -> ExitCode:
             wake(project, linger_s=PLANNING_S)
     # No event loop is left when a person is asked: it would keep their first Ctrl-C to itself.
     prepared = asyncio.run(flow.prepare(project, request))
+    if session.interactive and not going.dry_run and _only_unaccepted(prepared.plan):
+        request = msgspec.structs.replace(request, acceptance=_asked(session, prepared.plan))
+        commanded_at = now()
+        prepared = asyncio.run(flow.prepare(project, request))
     if going.dry_run:
         session.say(plan_document(prepared.plan), lambda: plan_text(prepared.plan))
         return ExitCode.REFUSED if prepared.plan.refusals else ExitCode.GOOD
@@ -69,6 +79,18 @@ def carry_through(session: Session, request: Request, going: Going) -> ExitCode:
     )
     wake(project)
     return follow_to_end(session, run.id)
+
+
+def _only_unaccepted(plan: Plan) -> bool:
+    """Whether nothing but a person's word for the lost rows is missing."""
+    return {refusal.code for refusal in plan.refusals} == {UNACCEPTED}
+
+
+def _asked(session: Session, plan: Plan) -> Acceptance | None:
+    """The loss that a person accepts, by typing its number of rows."""
+    session.tell(plan_text(plan))
+    asked = "Type how many rows may vanish (the count above, or: unknown)"
+    return acceptance(typer.prompt(asked, err=True, default="", show_default=False) or None)
 
 
 def follow_to_end(session: Session, run_id: str) -> ExitCode:

@@ -8,13 +8,16 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from lastgood.cli.loss_text import loss_lines
 from lastgood.cli.words import brief, indented
+from lastgood.model.plan import NO_LOSS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import RenderableType
 
+    from lastgood.model.exchange import Exchange
     from lastgood.model.plan import Move, Plan
     from lastgood.model.problem import Problem
 
@@ -26,6 +29,8 @@ def plan_text(plan: Plan) -> RenderableType:
     ]
     parts += [_way(move) for move in plan.moves]
     parts += _dropped(plan.moves)
+    for exchange in plan.exchanges:
+        parts += _exchanged(exchange)
     parts += [
         indented(f"stays applied: migration {name} of {move.service}", "yellow")
         for move in plan.moves
@@ -34,14 +39,25 @@ def plan_text(plan: Plan) -> RenderableType:
     if plan.steps:
         parts.append(_steps(plan))
         fits = "fits" if plan.fits_budget else "does NOT fit"
-        source = "; ".join(sorted({f"from {move.estimate_source}" for move in plan.moves}))
+        sources = sorted({f"from {move.estimate_source}" for move in plan.moves})
+        source = f" ({'; '.join(sources)})" if sources else ""
         parts.append(
-            indented(f"expected {plan.estimate_s:.0f} s ({source}), {fits} {plan.budget_s:g} s")
+            indented(f"expected {plan.estimate_s:.0f} s{source}, {fits} {plan.budget_s:g} s")
         )
+    if plan.steps or plan.loss != NO_LOSS:
         parts.append(indented(f"data loss: {plan.loss}"))
     parts += _problems("warning", plan.warnings, "yellow")
     parts += _problems("refused", plan.refusals, "bold red")
     return Group(*parts)
+
+
+def _exchanged(exchange: Exchange) -> Iterator[RenderableType]:
+    """What a database goes back to, why that, and what it costs, table by table."""
+    line = Text(exchange.database, "bold")
+    line.append(f": -> {exchange.copy}", "bold green")
+    yield indented(line.append(f" by {exchange.way} ({exchange.why})", "default"))
+    if exchange.loss is not None:
+        yield from loss_lines(exchange.loss)
 
 
 def _way(move: Move) -> RenderableType:

@@ -8,7 +8,7 @@ import typer
 
 from lastgood.cli.doing import Going, carry_through
 from lastgood.cli.session import DryRunOption, Session, command
-from lastgood.errors import ExitCode, RefusedError, UsageError
+from lastgood.errors import ExitCode, UsageError
 from lastgood.model.verdict import Method
 
 app = typer.Typer()
@@ -32,31 +32,22 @@ TakeOverOption = Annotated[
 ]
 AcceptLossOption = Annotated[
     str | None,
-    typer.Option("--accept-loss", help="Rows that may be lost, or unknown: of databases only."),
+    typer.Option("--accept-loss", help="How many rows of databases may be lost, or: unknown."),
 ]
 DatabaseOption = Annotated[
     bool | None,
-    typer.Option("--with-database/--without-database", help="Code only, as long as no more is."),
+    typer.Option(
+        "--with-database/--without-database",
+        help="Whether databases go back, too; else as the verdict says.",
+    ),
 ]
-
-
-def require_code_only(accept_loss: str | None, *, with_database: bool | None) -> None:
-    """What is said of databases must make sense, and be no more than a rollback of code does.
-
-    Raises:
-        UsageError: the accepted loss is neither a number nor `unknown`.
-        RefusedError: the database shall go back too, which nothing here can do.
-    """
-    if accept_loss is not None and accept_loss != "unknown" and not accept_loss.isdecimal():
-        raise UsageError(
-            f"--accept-loss {accept_loss!r} is no number of rows", mend="a number, or: unknown"
-        )
-    if with_database:
-        raise RefusedError(
-            "no database can be rolled back: no database driver is configured",
-            mend="roll the code back: --without-database",
-            code="method-impossible",
-        )
+BackupOption = Annotated[
+    str | None, typer.Option("--backup", help="The backup that the database goes back to.")
+]
+SlotsOption = Annotated[
+    bool,
+    typer.Option("--drop-slots", help="Drop the replaced database's logical replication slots."),
+]
 
 
 @command(app)
@@ -70,19 +61,21 @@ def rollback(
     take_over: TakeOverOption = None,
     confirm: ConfirmOption = None,
     accept_loss: AcceptLossOption = None,
+    backup: BackupOption = None,
     *,
     with_database: DatabaseOption = None,
+    drop_slots: SlotsOption = False,
     dry_run: DryRunOption = False,
 ) -> ExitCode:
     """Go back to the last known good release, and prove it."""
-    from lastgood.app.request import rollback_request  # noqa: PLC0415 - only when it runs
+    from lastgood.app.request import Data, rollback_request  # noqa: PLC0415 - only when it runs
 
     if drop and to:
         raise UsageError("--to and --drop exclude each other", mend="give one of them")
-    require_code_only(accept_loss, with_database=with_database)
+    data = Data(wanted=with_database, backup=backup, accept_loss=accept_loss, drop_slots=drop_slots)
     request = rollback_request(
         session.project, to=to or [], drop=drop, services=service or [], method=method,
-        reason=reason,
+        reason=reason, data=data,
     )  # fmt: skip
     going = Going(confirm=confirm, dry_run=dry_run, take_over=take_over)
     return carry_through(session, request, going)

@@ -7,7 +7,13 @@ from typing import Annotated
 import typer
 
 from lastgood.cli.doing import Going, carry_through
-from lastgood.cli.rollback import ConfirmOption, ReasonOption, TakeOverOption
+from lastgood.cli.rollback import (
+    AcceptLossOption,
+    ConfirmOption,
+    DatabaseOption,
+    ReasonOption,
+    TakeOverOption,
+)
 from lastgood.cli.session import DryRunOption, Session, command
 from lastgood.errors import ExitCode
 
@@ -23,12 +29,15 @@ def undo(
     reason: ReasonOption = "",
     take_over: TakeOverOption = None,
     confirm: ConfirmOption = None,
+    accept_loss: AcceptLossOption = None,
     *,
+    with_database: DatabaseOption = None,
     dry_run: DryRunOption = False,
 ) -> ExitCode:
     """Put back what a rollback replaced, held or not, and lift its hold."""
-    from lastgood.app.request import undo_request  # noqa: PLC0415 - only when it runs
+    from lastgood.app.request import Data, undo_request  # noqa: PLC0415 - only when it runs
 
-    request = undo_request(session.project, run, reason)
+    data = Data(wanted=with_database, accept_loss=accept_loss)
+    request = undo_request(session.project, run, reason, data)
     going = Going(confirm=confirm, dry_run=dry_run, take_over=take_over)
     return carry_through(session, request, going)

@@ -27,12 +27,15 @@ async def interpret(plan: Plan, call: Call, sleep: Sleep) -> Mapping[str, StepOu
 
     A step begins when all steps that it comes after are done, and is skipped when one of them is
     not. Independent branches go on when another fails: bringing one service back is worth having
-    even when its neighbour could not be.
+    even when its neighbour could not be. A step that takes another one back is done whenever that
+    one was begun: a service that was stopped is started again.
     """
     walking: dict[str, asyncio.Task[StepOutcome]] = {}
 
     async def walk(step: Step) -> StepOutcome:
         former = [await walking[before] for before in step.after]
+        if step.takes_back is not None and _was_begun(walking[step.takes_back].result()):
+            return await _attempt(step, call, sleep)
         if all(outcome.state is StepState.DONE for outcome in former):
             return await _attempt(step, call, sleep)
         cancelled = any(outcome.state is StepState.CANCELLED for outcome in former)
@@ -43,6 +46,11 @@ async def interpret(plan: Plan, call: Call, sleep: Sleep) -> Mapping[str, StepOu
         for step in plan.steps:
             walking[step.id] = group.create_task(walk(step))
     return {step_id: task.result() for step_id, task in walking.items()}
+
+
+def _was_begun(outcome: StepOutcome) -> bool:
+    """Whether a step may have had an effect: one that was cancelled may have been at work."""
+    return outcome.state is not StepState.SKIPPED
 
 
 async def _attempt(step: Step, call: Call, sleep: Sleep) -> StepOutcome:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from lastgood.model.exchange import Exchange
 from lastgood.model.noun import Noun, digest, from_json, to_json
 from lastgood.model.problem import Problem
 from lastgood.model.verdict import Method
+
+NO_LOSS = "none: no database step"
 
 
 class PlanKind(StrEnum):
@@ -87,7 +90,10 @@ class Step(Noun, frozen=True, kw_only=True):
         backoff_s: seconds before the second try, doubled for each later one.
         service: the service it concerns.
         estimate_s: expected seconds.
+        database: the database it concerns.
         arguments: what the handler needs, plain strings.
+        takes_back: the step whose effect this one takes back. It is done whatever became of the
+            steps before it, also when the run is cancelled, unless that one was never come to.
     """
 
     id: str
@@ -98,8 +104,10 @@ class Step(Noun, frozen=True, kw_only=True):
     attempts: int = 1
     backoff_s: float = 0.5
     service: str | None = None
+    database: str | None = None
     estimate_s: float = 0.0
     arguments: dict[str, str] = {}
+    takes_back: str | None = None
 
 
 class Plan(Noun, frozen=True, kw_only=True):
@@ -111,6 +119,7 @@ class Plan(Noun, frozen=True, kw_only=True):
         loss: what data is lost, in words; code-only plans lose none.
         refusals: why it cannot run; a plan with refusals never runs.
         undoes: the run that an undo puts back.
+        exchanges: the databases that are replaced.
     """
 
     id: str
@@ -123,12 +132,13 @@ class Plan(Noun, frozen=True, kw_only=True):
     estimate_s: float
     budget_s: float
     reason: str = ""
-    loss: str = "none: no database step"
+    loss: str = NO_LOSS
     holds: dict[str, str] = {}
     warnings: tuple[Problem, ...] = ()
     refusals: tuple[Problem, ...] = ()
     undoes: str | None = None
     config_hash: str = ""
+    exchanges: tuple[Exchange, ...] = ()
 
     @property
     def fits_budget(self) -> bool:
@@ -156,6 +166,17 @@ class Plan(Noun, frozen=True, kw_only=True):
             if move.service == service:
                 return move
         raise KeyError(service)
+
+    def exchange(self, database: str) -> Exchange:
+        """The exchange of that database.
+
+        Raises:
+            KeyError: the plan does not touch it.
+        """
+        for exchange in self.exchanges:
+            if exchange.database == database:
+                return exchange
+        raise KeyError(database)
 
 
 def plan_digest(plan: Plan) -> str:

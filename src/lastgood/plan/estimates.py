@@ -52,6 +52,9 @@ SMALL_STEPS = {
     "unhold": Estimate(p50=0.5, p90=2.0, source=RUNBOOK),
     "prove": Estimate(p50=2.0, p90=5.0, source=RUNBOOK),
     "verify": Estimate(p50=2.0, p90=5.0, source=RUNBOOK),
+    "swap": Estimate(p50=3.0, p90=10.0, source=RUNBOOK),
+    "stop": Estimate(p50=5.0, p90=15.0, source=RUNBOOK),
+    "start": Estimate(p50=5.0, p90=15.0, source=RUNBOOK),
 }
 
 
@@ -94,5 +97,7 @@ def _of(
     kind: str, service: str | None, method: Method | None, past: Sequence[PastStep]
 ) -> Estimate | None:
     """What past runs of the same step of the same service by the same method took."""
-    same = (kind, service, method)
-    return measured(p.seconds for p in past if (p.kind, p.service, p.method) == same)
+    same = (kind, service)
+    alike = (p for p in past if (p.kind, p.service) == same)
+    # A step of the whole environment is the same by whichever method services are moved.
+    return measured(p.seconds for p in alike if service is None or p.method == method)

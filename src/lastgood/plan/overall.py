@@ -39,12 +39,12 @@ def of_the_whole(
             )
         )
     asked = {plan.method, verdict.method if verdict is not None else None}
-    if asked & {Method.DATABASE, Method.FULL}:
+    if asked & {Method.DATABASE, Method.FULL} and not plan.exchanges:
         found.append(
             Problem(
                 code="code-only",
                 what="this plan rolls back code and touches no database",
-                mend="repair or restore damaged data by hand",
+                mend="where data is damaged, too: --with-database",
             )
         )
     if any(move.drop is not None for move in plan.moves):

@@ -11,6 +11,7 @@ from lastgood.model.problem import Problem
 from lastgood.model.verdict import Method
 from lastgood.plan import routes, target
 from lastgood.plan.choice import Choice, choose
+from lastgood.plan.exchanges import accepted, choose_exchange, in_words
 from lastgood.plan.overall import of_the_whole
 from lastgood.plan.selection import select, settle, wrong
 from lastgood.plan.steps import longest_path_s, make_steps
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from lastgood.model.exchange import Exchange
     from lastgood.model.hold import Hold
     from lastgood.model.plan import Move
     from lastgood.model.verdict import Verdict
-    from lastgood.plan.request import PastStep, PlanRequest, ServiceFacts
+    from lastgood.plan.request import DatabaseFacts, PastStep, PlanRequest, ServiceFacts
 
 
 def make_plan(
@@ -32,6 +34,8 @@ def make_plan(
     budget_s: float,
     now: datetime,
     holds: Sequence[Hold] = (),
+    databases: Sequence[DatabaseFacts] = (),
+    stoppable: Sequence[str] = (),
     past: Sequence[PastStep] = (),
     verdict: Verdict | None = None,
     undone: Plan | None = None,
@@ -46,6 +50,8 @@ def make_plan(
         budget_s: the environment's time budget.
         now: when the plan is made.
         holds: all holds of the environment.
+        databases: what is known of the databases that shall go back.
+        stoppable: the services that can be stopped and started.
         past: durations of past steps.
         verdict: the judge's, when one led here.
         undone: for an undo, the plan of the run that is put back.
@@ -55,19 +61,27 @@ def make_plan(
     request = settle(request, services, verdict, undone)
     refusals = [*wrong(request, services, undone), *routes.method_problems(request)]
     choices: list[Choice] = []
-    if not refusals:
+    if not refusals and request.code:
         named = select(request, services, holds)
         choices = [choose(request, facts, holds, past) for facts in named]
         refusals = [c.refusal for c in choices if c.refusal is not None]
+    exchanged = [choose_exchange(request, facts) for facts in databases]
+    refusals += [refusal for choice in exchanged for refusal in choice.refusals]
+    exchanges = tuple(c.exchange for c in exchanged if c.exchange is not None)
+    loss = in_words(exchanges)
+    if not refusals:
+        taken, unaccepted = accepted(exchanges, request.acceptance)
+        exchanges = taken or exchanges  # what nobody accepted is shown all the same
+        refusals += unaccepted
     moves = tuple(c.move for c in choices if c.move is not None)
-    if not refusals and not moves:
+    if not refusals and not moves and not exchanges:
         refusals = [nothing_to_do(choices)]
     plan = Plan(
         id="",
         kind=request.kind,
         environment=request.environment,
         made_at=now,
-        method=one_method(request, moves),
+        method=one_method(request, moves, exchanges),
         moves=() if refusals else moves,
         steps=(),
         estimate_s=0.0,
@@ -76,10 +90,13 @@ def make_plan(
         refusals=tuple(refusals),
         undoes=request.undoes,
         config_hash=config_hash,
+        loss=loss,
+        exchanges=exchanges,
     )
     if not refusals:
-        plan = with_steps(plan, choices, holds, past)
+        plan = with_steps(plan, choices, holds, past, stoppable)
         warnings = (*(w for c in choices for w in c.warnings),)
+        warnings += tuple(w for c in exchanged for w in c.warnings)
         warnings += tuple(of_the_whole(plan, past, verdict, this_machine_only=this_machine_only))
         plan = msgspec.structs.replace(plan, warnings=warnings)
     return msgspec.structs.replace(plan, id=f"plan-{plan_digest(plan)[:12]}")
@@ -88,6 +105,12 @@ def make_plan(
 def nothing_to_do(choices: Sequence[Choice]) -> Problem:
     """The refusal when every service is where it should be."""
     names = ", ".join(choice.facts.name for choice in choices)
+    if not names:
+        return Problem(
+            code="nothing-to-do",
+            what="no database was replaced by it, or what it replaced is not kept any more",
+            mend="see what is kept: `lastgood db quarantine`",
+        )
     return Problem(
         code="nothing-to-do",
         what=f"already there: {names} run what this would bring back",
@@ -95,9 +118,13 @@ def nothing_to_do(choices: Sequence[Choice]) -> Problem:
     )
 
 
-def one_method(request: PlanRequest, moves: Sequence[Move]) -> Method:
+def one_method(
+    request: PlanRequest, moves: Sequence[Move], exchanges: Sequence[Exchange]
+) -> Method:
     """The method of all moves, when they have one in common."""
     methods = {move.method for move in moves}
+    if exchanges:
+        return Method.FULL if moves else Method.DATABASE
     if request.method is Method.AUTO and len(methods) == 1:
         return methods.pop()
     return request.method
@@ -109,7 +136,11 @@ def because(verdict: Verdict | None) -> str:
 
 
 def with_steps(
-    plan: Plan, choices: Sequence[Choice], holds: Sequence[Hold], past: Sequence[PastStep]
+    plan: Plan,
+    choices: Sequence[Choice],
+    holds: Sequence[Hold],
+    past: Sequence[PastStep],
+    stoppable: Sequence[str],
 ) -> Plan:
     """The plan with its holds, steps and time."""
     undo = plan.kind is PlanKind.UNDO
@@ -122,7 +153,10 @@ def with_steps(
         if undo and move.target in lifted:
             to_lift[move.service] = move.target
     keys = {choice.facts.name: choice.facts.shared_key for choice in choices}
-    steps = make_steps(plan.moves, to_hold, to_lift, keys, past, plan.reason)
+    stopped = sorted(stoppable) if plan.exchanges else []
+    steps = make_steps(
+        plan.moves, to_hold, to_lift, keys, past, plan.reason, plan.exchanges, stopped
+    )
     return msgspec.structs.replace(
         plan, holds=to_hold, steps=steps, estimate_s=longest_path_s(steps)
     )

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
+from lastgood.model.loss import Loss
 from lastgood.model.noun import Noun
 from lastgood.model.plan import PlanKind
+from lastgood.model.problem import Problem
 from lastgood.model.release import Release
 from lastgood.model.route import Route
 from lastgood.model.verdict import Method
+
+
+class Acceptance(Noun, frozen=True, kw_only=True):
+    """Which loss of data somebody accepts.
+
+    Attributes:
+        rows: at most so many rows may vanish; None when nobody can know how many will.
+    """
+
+    rows: int | None
 
 
 class PlanRequest(Noun, frozen=True, kw_only=True):
@@ -22,6 +36,12 @@ class PlanRequest(Noun, frozen=True, kw_only=True):
         drop: a commit, or `FIRST..LAST`, to take out instead of going back wholly.
         undoes: the run that an undo puts back.
         by: who wants it; named in a commit that is made on the way.
+        code: whether services go back.
+        databases: the databases that go back, by name.
+        backup: the backup that they go back to; else the best one is chosen.
+        acceptance: which loss of data was accepted; None when nothing was said of it.
+        drop_slots: a replaced database's logical replication slots may be dropped.
+        restores: a backup whose copy does not stand may be restored first.
     """
 
     environment: str
@@ -33,6 +53,12 @@ class PlanRequest(Noun, frozen=True, kw_only=True):
     reason: str = ""
     undoes: str | None = None
     by: str = ""
+    code: bool = True
+    databases: tuple[str, ...] = ()
+    backup: str | None = None
+    acceptance: Acceptance | None = None
+    drop_slots: bool = False
+    restores: bool = True
 
 
 class ServiceFacts(Noun, frozen=True, kw_only=True):
@@ -60,6 +86,43 @@ class ServiceFacts(Noun, frozen=True, kw_only=True):
     names_version: bool = False
     tells_current: bool = False
     every_instance: bool = False
+
+
+class Candidate(Noun, frozen=True, kw_only=True):
+    """A copy that could take a database's place.
+
+    Attributes:
+        id: the backup's; for an undo the quarantined database's.
+        at: whose moment the data would return to.
+        stands: it is there, closed, and need not be restored.
+        restore_s: seconds that its restore took when it was proven; None where nobody knows.
+        doubt: why its content may be damaged, too; empty when nothing says so.
+        before: the commit before whose deployment it was made.
+    """
+
+    id: str
+    at: datetime | None
+    stands: bool
+    restore_s: float | None = None
+    doubt: str = ""
+    before: str | None = None
+
+
+class DatabaseFacts(Noun, frozen=True, kw_only=True):
+    """What is known of one database that shall go back.
+
+    Attributes:
+        candidates: what it could go back to, the newest first.
+        obstacles: what stands in the way of replacing it now.
+        losses: what would be lost, by the candidate's id, where it was counted.
+        quarantine: the id under which the replaced one would be kept.
+    """
+
+    name: str
+    candidates: tuple[Candidate, ...] = ()
+    obstacles: tuple[Problem, ...] = ()
+    losses: dict[str, Loss] = msgspec.field(default_factory=dict)
+    quarantine: str = ""
 
 
 class PastStep(Noun, frozen=True, kw_only=True):

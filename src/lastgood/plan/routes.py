@@ -46,11 +46,11 @@ def on_its_way(routes: Sequence[Route]) -> bool:
 
 def method_problems(request: PlanRequest) -> list[Problem]:
     """What is wrong with the method that was asked for, before any route is looked at."""
-    if request.method is Method.DATABASE:
+    if request.method is Method.DATABASE and not request.databases:
         return [
             Problem(
                 code="method-impossible",
-                what="no database can be rolled back: no database driver is configured",
+                what="no database can be rolled back: none is described with its backups",
                 mend="roll the code back: leave `--method` out, or take `--method auto`",
             )
         ]

@@ -50,7 +50,7 @@ def wrong(
                 mend="see what ran: `lastgood status`",
             )
         ]
-    if not known:
+    if not known and request.code:
         return [
             Problem(
                 code="no-services",

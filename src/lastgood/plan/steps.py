@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lastgood.model.plan import Move, Step
+import msgspec
+
+from lastgood.model.exchange import Way
+from lastgood.model.plan import Step
 from lastgood.plan import estimates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lastgood.model.exchange import Exchange
+    from lastgood.model.plan import Move
     from lastgood.plan.request import PastStep
 
 # A time limit ends what hangs and never hurries what is merely slow: it is a multiple of the time
@@ -19,6 +24,10 @@ DEPLOY_LIMITS_S = (60.0, 1800.0)
 PROVE_LIMITS_S = (30.0, 900.0)
 LOOK_TIMEOUT_S = 60.0
 HOLD_TIMEOUT_S = 30.0
+RESTORE_LIMITS_S = (600.0, 86_400.0)
+# It counts once more what would be lost before anybody is kept out.
+SWAP_TIMEOUT_S = 900.0
+SERVICE_TIMEOUT_S = 120.0
 
 
 def make_steps(
@@ -28,8 +37,14 @@ def make_steps(
     shared_keys: Mapping[str, str | None],
     past: Sequence[PastStep],
     reason: str,
+    exchanges: Sequence[Exchange] = (),
+    stopped: Sequence[str] = (),
 ) -> tuple[Step, ...]:
     """The steps in an order in which each comes after what it waits for.
+
+    Databases are restored beside the live ones first, while everything runs. Where services can be
+    stopped, nothing writes while data and code go back. Where they cannot, the code goes back
+    first: what the bad release would still write must not reach the data that came back.
 
     Args:
         moves: the services' moves.
@@ -38,24 +53,104 @@ def make_steps(
         shared_keys: services with the same key push to the same branch, one after the other.
         past: durations of past steps.
         reason: written into the holds.
+        exchanges: the databases that are replaced.
+        stopped: the services that are stopped for that, in the order of their names.
     """
     steps = [look("precheck", "Check what was approved", (), past)]
+    restored = [restore(e, (steps[0].id,)) for e in exchanges if e.way is Way.RESTORE]
+    steps += restored
+    ready = tuple(step.id for step in restored) or (steps[0].id,)
+    stops = [of_service("stop", name, ready, past) for name in stopped]
+    swaps = tuple(f"swap:{exchange.database}" for exchange in exchanges)
+    closed = [swap(e, tuple(stop.id for stop in stops), past) for e in exchanges if stops]
+    steps += [*stops, *closed]
+    first = swaps if closed else (steps[0].id,)
     pushed: dict[str, str] = {}
+    deploys, proofs = list[Step](), list[Step]()
     for move in moves:
-        before = steps[0].id
+        before = (steps[0].id,)
         for kind, commits in (("hold", holds), ("unhold", lifts)):
             if move.service in commits:
-                steps.append(mark(kind, move, commits[move.service], before, reason, past))
-                before = steps[-1].id
-        after = [before]
+                steps.append(mark(kind, move, commits[move.service], before[0], reason, past))
+                before = (steps[-1].id,)
+        after = [*before, *(one for one in first if one not in before and one != steps[0].id)]
         key = shared_keys.get(move.service)
         if key is not None and move.method in estimates.PUSHES:
             after += [pushed[key]] if key in pushed else []
             pushed[key] = f"deploy:{move.service}"
-        steps += [deploy(move, tuple(after), past), prove(move, past)]
-    proofs = tuple(step.id for step in steps if step.kind == "prove")
-    steps.append(look("verify", "Checks are healthy, signals no worse", proofs, past))
+        deploys.append(deploy(move, tuple(after), past))
+        proofs.append(prove(move, past))
+    steps += deploys
+    if not closed:
+        moved = tuple(step.id for step in deploys)
+        steps += [swap(e, (*_restored(e), *moved) or ready, past) for e in exchanges]
+    starts = [start(name, deploys, swaps, past) for name in stopped]
+    live = tuple(step.id for step in starts) or (() if closed else swaps)
+    steps += [*starts, *(after_too(step, live) for step in proofs)]
+    last = tuple(step.id for step in proofs) or live or swaps
+    steps.append(look("verify", "Checks are healthy, signals no worse", last, past))
     return tuple(steps)
+
+
+def _restored(exchange: Exchange) -> tuple[str, ...]:
+    return (f"restore:{exchange.database}",) if exchange.way is Way.RESTORE else ()
+
+
+def after_too(step: Step, others: Sequence[str]) -> Step:
+    """The step, coming after others as well."""
+    return msgspec.structs.replace(step, after=(*step.after, *others))
+
+
+def restore(exchange: Exchange, after: tuple[str, ...]) -> Step:
+    """Restore a backup beside the live database, closed, and prove it."""
+    return Step(
+        id=f"restore:{exchange.database}",
+        kind="restore",
+        name=f"Restore {exchange.copy} beside {exchange.database}",
+        after=after,
+        timeout_s=within(exchange.restore_p90_s, RESTORE_LIMITS_S),
+        attempts=2,
+        database=exchange.database,
+        estimate_s=exchange.restore_s,
+    )
+
+
+def swap(exchange: Exchange, after: tuple[str, ...], past: Sequence[PastStep]) -> Step:
+    """Let the copy take the live database's place."""
+    what = "the replaced database" if exchange.way is Way.QUARANTINE else exchange.copy
+    return Step(
+        id=f"swap:{exchange.database}",
+        kind="swap",
+        name=f"Let {what} take the place of {exchange.database}",
+        after=after,
+        timeout_s=SWAP_TIMEOUT_S,
+        attempts=3,
+        database=exchange.database,
+        estimate_s=estimates.of_step("swap", None, past).p50,
+    )
+
+
+def of_service(kind: str, service: str, after: tuple[str, ...], past: Sequence[PastStep]) -> Step:
+    """Stop a service, so that nothing writes."""
+    return Step(
+        id=f"{kind}:{service}",
+        kind=kind,
+        name=f"{kind.capitalize()} {service}",
+        after=after,
+        timeout_s=SERVICE_TIMEOUT_S,
+        attempts=2,
+        service=service,
+        estimate_s=estimates.of_step(kind, None, past).p50,
+    )
+
+
+def start(
+    service: str, deploys: Sequence[Step], swaps: tuple[str, ...], past: Sequence[PastStep]
+) -> Step:
+    """Start a service again, whatever became of the rest."""
+    own = tuple(step.id for step in deploys if step.service == service)
+    step = of_service("start", service, (f"stop:{service}", *(own or swaps)), past)
+    return msgspec.structs.replace(step, takes_back=f"stop:{service}")
 
 
 def look(kind: str, name: str, after: tuple[str, ...], past: Sequence[PastStep]) -> Step:

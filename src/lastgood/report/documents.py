@@ -151,6 +151,7 @@ def plan_document(plan: Plan) -> Document:
         "budget_s": plan.budget_s,
         "fits_budget": plan.fits_budget,
         "loss": plan.loss,
+        "databases": plain(plan.exchanges),
         "warnings": plain(plan.warnings),
         "refusals": plain(plan.refusals),
     }

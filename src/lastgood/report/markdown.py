@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from lastgood.model.run import Outcome, StepState
 from lastgood.model.watch import WatchState
 from lastgood.report.documents import within_budget
+from lastgood.report.escaping import cell, code, text, time
+from lastgood.report.exchanged import exchanged
 from lastgood.report.milestones import STAGES, durations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
 
     from lastgood.model.proof import Proof
     from lastgood.model.report import Report
@@ -48,7 +49,7 @@ def _head(report: Report) -> Iterator[str]:
     yield ""
     yield f"Run `{run.id}`, plan `{run.plan.id}` (SHA-256 `{run.plan_digest[:16]}…`), "
     yield f"incident {f'`{run.incident}`' if run.incident else 'none'}, "
-    yield f"by {_text(run.by)}, lastgood {run.tool_version}. All times are UTC."
+    yield f"by {text(run.by)}, lastgood {run.tool_version}. All times are UTC."
     yield ""
 
 
@@ -62,12 +63,12 @@ def _summary(report: Report) -> Iterator[str]:
         took = f" in {run.seconds:.1f} s of {run.plan.budget_s:g} s" if run.seconds else ""
         word = "recovered" if run.outcome is Outcome.RECOVERED else run.outcome.value
         over = "" if within_budget(run) or run.outcome is not Outcome.RECOVERED else ", over budget"
-        yield f"**{word.capitalize()}**{took}{over}. {_text(run.plan.reason)}".rstrip()
+        yield f"**{word.capitalize()}**{took}{over}. {text(run.plan.reason)}".rstrip()
         if run.code and run.outcome is not Outcome.RECOVERED:
             yield ""
             yield f"Code: `{run.code}`."
     yield ""
-    yield f"Data loss: {_text(run.plan.loss)}."
+    yield f"Data loss: {text(run.plan.loss)}."
     yield ""
     yield f"Stability: {_stability(report)}."
     yield ""
@@ -78,10 +79,10 @@ def _stability(report: Report) -> str:
     if watch is None:
         return "not watched"
     if watch.state is WatchState.PENDING:
-        return f"being watched until {_time(watch.until)}"
+        return f"being watched until {time(watch.until)}"
     if watch.state is WatchState.HELD:
-        return f"held until {_time(watch.until)} ({watch.samples} looks at every check)"
-    return f"{watch.state.value}: {_text(watch.note)}"
+        return f"held until {time(watch.until)} ({watch.samples} looks at every check)"
+    return f"{watch.state.value}: {text(watch.note)}"
 
 
 def _milestones(report: Report) -> Iterator[str]:
@@ -91,7 +92,7 @@ def _milestones(report: Report) -> Iterator[str]:
     yield "|---|---|"
     for stage in STAGES:
         at = getattr(report.milestones, stage)
-        yield f"| {NAMES[stage]} | {_time(at) if at else 'not known or not reached'} |"
+        yield f"| {NAMES[stage]} | {time(at) if at else 'not known or not reached'} |"
     yield ""
     for one, other, seconds in durations(report.milestones):
         yield f"- {NAMES[one]} to {NAMES[other]}: {seconds:.1f} s"
@@ -106,12 +107,12 @@ def _verdict(report: Report) -> Iterator[str]:
     yield ""
     yield f"**{verdict.decision.value}**, method {verdict.method or 'none'}."
     yield ""
-    yield from (f"- {_text(reason)}" for reason in verdict.reasons)
+    yield from (f"- {text(reason)}" for reason in verdict.reasons)
     yield ""
     yield "| question | answer | because |"
     yield "|---|---|---|"
     for branch in verdict.path:
-        yield f"| {_cell(branch.question)} | {_cell(branch.answer)} | {_cell(branch.because)} |"
+        yield f"| {cell(branch.question)} | {cell(branch.answer)} | {cell(branch.because)} |"
     yield ""
     yield "| evidence | value | interval | n | source |"
     yield "|---|---|---|---|---|"
@@ -119,8 +120,8 @@ def _verdict(report: Report) -> Iterator[str]:
         interval = f"{item.low:.3f} to {item.high:.3f}" if _both(item.low, item.high) else ""
         value = f"{item.value:.3f}" if isinstance(item.value, float) else item.value
         yield (
-            f"| {_cell(item.name)} | {_cell(value)} | {interval} "
-            f"| {'' if item.n is None else item.n} | {_cell(item.source)} |"
+            f"| {cell(item.name)} | {cell(value)} | {interval} "
+            f"| {'' if item.n is None else item.n} | {cell(item.source)} |"
         )
     yield ""
 
@@ -129,26 +130,27 @@ def _changes(report: Report) -> Iterator[str]:
     yield "## What was changed"
     yield ""
     begun = {record.step: record.state for record in report.steps if record.started_at}
-    if not any(step.startswith(("deploy:", "hold:", "unhold:")) for step in begun):
+    if not any(step.startswith(("deploy:", "hold:", "unhold:", "swap:")) for step in begun):
         yield "Nothing."
     for move in report.run.plan.moves:
         state = begun.get(f"deploy:{move.service}")
         if state is None:
             continue
         halfway = "" if state is StepState.DONE else ": begun, not finished; see what runs"
-        to = f"to {_code(move.target)}" if move.drop is None else _text(move.goal)
+        to = f"to {code(move.target)}" if move.drop is None else text(move.goal)
         yield (
-            f"- **{_text(move.service)}**: {_code(move.origin)} {to} "
-            f"by {move.method.value} ({_text(move.driver)}){halfway}"
+            f"- **{text(move.service)}**: {code(move.origin)} {to} "
+            f"by {move.method.value} ({text(move.driver)}){halfway}"
         )
         yield from (
-            f"  - dropped with it: {_code(line.commit)} {_text(line.subject)}"
+            f"  - dropped with it: {code(line.commit)} {text(line.subject)}"
             for line in move.dropped
         )
-        yield from (f"  - stays applied: migration `{_text(name)}`" for name in move.migrations)
+        yield from (f"  - stays applied: migration `{text(name)}`" for name in move.migrations)
+    yield from exchanged(report)
     for service, commit in report.run.plan.holds.items():
         if begun.get(f"hold:{service}") is StepState.DONE:
-            yield f"- **{_text(service)}**: {_code(commit)} is held; all that is built on it too"
+            yield f"- **{text(service)}**: {code(commit)} is held; all that is built on it too"
     yield ""
 
 
@@ -164,13 +166,13 @@ def _steps(report: Report) -> Iterator[str]:
         actual = "" if seconds is None else f"{seconds:.2f}"
         state = record.state.value if record else "waiting"
         yield (
-            f"| {_cell(step.name)} | {state} | {record.attempt if record else 0} "
+            f"| {cell(step.name)} | {state} | {record.attempt if record else 0} "
             f"| {step.estimate_s:.1f} | {actual} |"
         )
     for step_id, record in records.items():
         if record.outcome and record.outcome.error:
             yield ""
-            words = f"{_text(record.outcome.error)} {_text(record.outcome.mend)}".rstrip()
+            words = f"{text(record.outcome.error)} {text(record.outcome.mend)}".rstrip()
             yield f"`{step_id}`: {words}"
     yield ""
 
@@ -182,13 +184,13 @@ def _proof(proof: Proof | None) -> Iterator[str]:
         yield "There is none: the run did not come so far."
         yield ""
         return
-    yield f"{'Proven' if proof.proven else 'Not proven'} at {_time(proof.at)}: `{proof.code}`."
+    yield f"{'Proven' if proof.proven else 'Not proven'} at {time(proof.at)}: `{proof.code}`."
     yield ""
     for service in proof.services:
-        yield f"- **{_text(service.service)}** ({service.scope}):"
+        yield f"- **{text(service.service)}** ({service.scope}):"
         for address, version in service.answering.items():
-            yield f"  - {_text(address)} answered {_code(version)}"
-    yield from (f"- {_text(problem.what)}" for problem in proof.problems)
+            yield f"  - {text(address)} answered {code(version)}"
+    yield from (f"- {text(problem.what)}" for problem in proof.problems)
     yield ""
     if proof.checks:
         yield "| check | ok | status | latency ms |"
@@ -196,8 +198,8 @@ def _proof(proof: Proof | None) -> Iterator[str]:
         for result in proof.checks:
             latency = "" if result.latency_ms is None else f"{result.latency_ms:.0f}"
             yield (
-                f"| {_cell(result.name)} | {'yes' if result.ok else 'no'} "
-                f"| {_cell(result.status)} | {latency} |"
+                f"| {cell(result.name)} | {'yes' if result.ok else 'no'} "
+                f"| {cell(result.status)} | {latency} |"
             )
         yield ""
     yield from _signals(proof.signals_before, proof.signals_after)
@@ -207,7 +209,7 @@ def _signals(before: Iterable[Signal], after: Iterable[Signal]) -> Iterator[str]
     former = {signal.name: signal for signal in before}
     for signal in after:
         old = former.get(signal.name)
-        yield f"- {_text(signal.name)}: {_share(old)} before, {_share(signal)} after"
+        yield f"- {text(signal.name)}: {_share(old)} before, {_share(signal)} after"
     yield ""
 
 
@@ -224,31 +226,10 @@ def _timeline(report: Report) -> Iterator[str]:
     yield "|---|---|---|---|"
     for event in report.timeline:
         yield (
-            f"| {_time(event.at)} | {_cell(event.text)} | {_cell(event.actor)} "
+            f"| {time(event.at)} | {cell(event.text)} | {cell(event.actor)} "
             f"| event {event.seq} `{event.hash[:12]}` |"
         )
 
 
-def _time(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S")
-
-
 def _both(low: float | None, high: float | None) -> bool:
     return low is not None and high is not None
-
-
-def _text(value: object) -> str:
-    """Outside text on one line, unable to open a tag, a link or a code span."""
-    line = " ".join(str(value).split())
-    for mark in ("\\", "`", "*", "_", "[", "]", "<", ">"):
-        line = line.replace(mark, "\\" + mark)
-    return line
-
-
-def _code(commit: object) -> str:
-    """What somebody calls a commit, short and as code, unable to end it."""
-    return f"`{' '.join(str(commit).replace('`', '').split())[:12]}`"
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else _text(value).replace("|", "\\|")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from lastgood.app.backups.standing import UNASKED, Stands, warm_targets
 from lastgood.app.backups.tidying import proof_turn, tidy
 from lastgood.app.backups.turns import turn, turn_file
 from lastgood.app.backups.warming import Warming
+from lastgood.app.databases.quarantine import expire
 from lastgood.app.project import now, operator
 from lastgood.errors import LastgoodError, RefusedError
 from lastgood.model.backup import BackupKind, StoredBackup
@@ -90,6 +92,7 @@ def order_backup(
 
 def _order_due(project: Project, place: Place, before: str | None, tell: Tell) -> Made:
     """Make the backup that is due, prove the one that is not proven yet, or say when one is due."""
+    expire(project, place.name, tell)
     backups = place.kept.all().backups
     newest = max((one.backup.created_at for one in backups if one.restorable), default=None)
     every = timedelta(seconds=place.settings.every)
@@ -167,6 +170,20 @@ def order_kept_proof(
         raise
     warming.settle()
     return proven
+
+
+def order_copy(
+    project: Project, place: Place, stored: StoredBackup, tell: Tell, key: Path | None = None
+) -> StoredBackup:
+    """As `order_proof`, at full speed; the restored copy is kept, closed, since somebody wants it.
+
+    Done twice, the copy that stands is left as it is.
+    """
+    hurried = place.settings.model_copy(update={"proof_rate": None})
+    at_once = dataclasses.replace(place, settings=hurried)
+    return order_proof(
+        project, at_once, stored, tell, key, lambda backup: place.database.keep(backup.id)
+    )
 
 
 def order_proof(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lastgood.app.backups.freezing import frozen
+from lastgood.app.backups.place import place_of
 from lastgood.app.backups.standing import DROPPED, KEPT, mode_of, warm_targets
 from lastgood.app.project import now, operator
 from lastgood.backup.comparing import differences
-from lastgood.backup.warm import Ran, Situation, WarmMode, surplus, why_not
+from lastgood.backup.warm import Ran, Situation, WarmMode, doubt, surplus, why_not
 from lastgood.errors import LastgoodError, RefusedError
 from lastgood.model.backup import BackupKind
 
@@ -104,6 +105,24 @@ def remember(project: Project, place: Place, kind: str, backup: str, what: str) 
     )  # fmt: skip
 
 
+def drop_warm(project: Project, database: str, *, dry_run: bool) -> list[str]:
+    """Drop every warm target of a database, since a person said so; gives their ids.
+
+    Raises:
+        RefusedError: a run is under way, which may be about to swap it in (`locked`).
+        RemoteError: the database does not answer.
+    """
+    place = place_of(project, database)
+    sides = sorted(one.side for one in place.database.kept())
+    if dry_run:
+        return sides
+    project.state.locks.require_free(project.name)
+    for side in sides:
+        place.database.drop_kept(side)
+        remember(project, place, DROPPED, side, "was dropped: a person said so")
+    return sides
+
+
 def recheck_warm(project: Project, place: Place) -> tuple[StoredBackup, tuple[Problem, ...]]:
     """Close the warm target, whatever somebody did to it, and compare it with its backup again.
 
@@ -130,6 +149,11 @@ def recheck_warm(project: Project, place: Place) -> tuple[StoredBackup, tuple[Pr
         what = f"is no warm target any more, somebody changed it: {problems[0].what}"
         remember(project, place, DROPPED, sides[-1], what)
     return stored, problems
+
+
+def doubt_of(project: Project, backup: Backup) -> str:
+    """Why a backup may hold the damage, too, by what ran when it was taken; empty when not."""
+    return doubt(backup, _ran(project, backup))
 
 
 def _ran(project: Project, backup: Backup) -> tuple[Ran, ...]:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from lastgood.app.project import Project
     from lastgood.model.run import Run
 
-KINDS = frozenset({"precheck", "hold", "unhold", "deploy", "prove", "verify"})
+KINDS = frozenset(
+    {"precheck", "hold", "unhold", "restore", "stop", "swap", "deploy", "start", "prove", "verify"}
+)
 """The kinds of steps that this version can bring about."""
 
 

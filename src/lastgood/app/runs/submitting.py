@@ -78,7 +78,13 @@ def submit(
         )
         state.journal.create_run(run)
         moves = ", ".join(
-            f"{m.service} {str(m.origin)[:12]} to {m.target[:12]} by {m.method}" for m in plan.moves
+            (
+                *(
+                    f"{m.service} {str(m.origin)[:12]} to {m.target[:12]} by {m.method}"
+                    for m in plan.moves
+                ),
+                *(f"{e.database} to {e.copy} by {e.way}" for e in plan.exchanges),
+            )
         )
         state.events.append(
             "run.submitted", run.by, f"{plan.kind} approved: {moves}",

@@ -116,7 +116,9 @@ class DirectEngine:
         # A step is not run again before its former guard, and all below it, is gone.
         await children.claim()
         outcome = CANCELLED
-        if not self._asked_to_stop():
+        if act.step.takes_back is not None:
+            outcome = await self._perform(act, children)  # also when it was asked to stop
+        elif not self._asked_to_stop():
             outcome = await self._stoppable(asyncio.create_task(self._perform(act, children)))
         await children.clear()
         if outcome is CANCELLED:

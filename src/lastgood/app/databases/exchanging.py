@@ -1,0 +1,147 @@
+"""The exchange of a database by a copy, as the steps of a run do it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lastgood.app.backups.place import Place, place_of
+from lastgood.app.backups.standing import DROPPED
+from lastgood.app.backups.warming import remember
+from lastgood.app.project import now
+from lastgood.errors import ChildError, RefusedError, StepError
+from lastgood.model.exchange import Way
+from lastgood.model.noun import to_json
+from lastgood.ports.swapping import Closed, Copy, Swapping
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lastgood.app.project import Project
+    from lastgood.model.exchange import Exchange
+    from lastgood.model.run import Run
+    from lastgood.ports.action import Action
+    from lastgood.ports.swapping import Swapped
+
+SWAPPED = "database.swapped"
+RESTORE_LIMIT_S = 86_400.0
+"""The step's own time limit ends a restore; this only bounds a child that nobody waits for."""
+
+
+class DatabaseExchanger:
+    """Implements `execute.handlers.exchange.Exchanger`."""
+
+    def __init__(self, project: Project, run: Run) -> None:
+        self._project = project
+        self._run = run
+
+    async def stands(self, exchange: Exchange) -> bool:
+        """See `Exchanger.stands`."""
+        database = self._places[exchange.database].database
+        kept = await asyncio.to_thread(database.kept)
+        return exchange.copy in {one.side for one in kept}
+
+    async def restore(self, exchange: Exchange, action: Action) -> None:
+        """See `Exchanger.restore`: by a child, which dies with the step.
+
+        Raises:
+            StepError: it could not be restored, or is damaged (`restore-failed`).
+        """
+        project = self._project
+        action.fence()
+        action.note(f"{exchange.copy} is restored and compared")
+        argv = [
+            sys.executable, "-P", "-m", "lastgood", "--quiet",
+            "--config", str(project.settings.file), "--env", project.name,
+            "backup", "verify", exchange.copy, "--database", exchange.database, "--keep",
+        ]  # fmt: skip
+        try:
+            # It reads the same configuration, references to the environment and all.
+            await action.children.run(argv, timeout=RESTORE_LIMIT_S, env=dict(os.environ))
+        except ChildError as error:
+            raise StepError(
+                f"{exchange.copy} could not be restored beside {exchange.database}",
+                cause=error.cause,
+                mend="see: lastgood backup show "
+                f"{exchange.copy}; then take an older one: lastgood db restore --backup ID",
+                code="restore-failed",
+            ) from error
+
+    async def swapped(self, exchange: Exchange) -> bool:
+        """See `Exchanger.swapped`."""
+        there = await asyncio.to_thread(self._swapping(exchange).quarantined)
+        return exchange.quarantine in {one.id for one in there}
+
+    async def swap(self, exchange: Exchange, action: Action) -> Mapping[str, str]:
+        """See `Exchanger.swap`.
+
+        Raises:
+            RefusedError: something stands in the way, or more would be lost than was accepted.
+            RemoteError: the server failed.
+        """
+        action.fence()
+        kind = Closed.QUARANTINED if exchange.way is Way.QUARANTINE else Closed.KEPT
+        # It is over in seconds, wholly or not at all: waited for also when the step is stopped.
+        swapping = asyncio.ensure_future(
+            asyncio.to_thread(
+                self._swapping(exchange).swap,
+                Copy(kind=kind, id=exchange.copy),
+                exchange.quarantine,
+                exchange.accepted,
+                fence=action.fence,
+                drop_slots=exchange.drop_slots,
+            )
+        )
+        try:
+            swapped = await asyncio.shield(swapping)
+        except asyncio.CancelledError:
+            await asyncio.wait({swapping})
+            if swapping.exception() is not None:
+                raise
+            swapped = swapping.result()  # it was quicker than whoever wanted it stopped
+        self._remember(exchange, swapped)
+        for said in swapped.said:
+            action.note(said)
+        return {
+            "loss": to_json(swapped.loss),
+            "closed_s": f"{swapped.closed_s:.3f}",
+            "ended": str(swapped.ended),
+            "quarantine": exchange.quarantine,
+            "said": "\n".join(swapped.said),
+        }
+
+    def _swapping(self, exchange: Exchange) -> Swapping:
+        database = self._places[exchange.database].database
+        if not isinstance(database, Swapping):
+            raise RefusedError(
+                f"the driver of {exchange.database} cannot replace a database by a copy",
+                mend="roll the code back: --without-database",
+                code="no-swap",
+            )
+        return database
+
+    def _remember(self, exchange: Exchange, swapped: Swapped) -> None:
+        """Write down what was replaced by what, and that a warm target is used up."""
+        project, place = self._project, self._places[exchange.database]
+        vanished = swapped.loss.vanishing
+        rows = "an unknown number of" if vanished is None else str(vanished)
+        project.state.events.append(
+            SWAPPED, self._run.by,
+            f"{exchange.copy} took the place of {exchange.database}: {rows} rows vanished; "
+            f"nobody could connect for {swapped.closed_s:.2f} s",
+            at=now(), environment=project.name, incident=self._run.incident, run=self._run.id,
+            data={
+                "database": exchange.database, "copy": exchange.copy,
+                "quarantine": exchange.quarantine, "closed_s": f"{swapped.closed_s:.3f}",
+            },
+        )  # fmt: skip
+        if exchange.way is not Way.QUARANTINE:
+            remember(project, place, DROPPED, exchange.copy, "was swapped in: it is live now")
+
+    @cached_property
+    def _places(self) -> dict[str, Place]:
+        names = [exchange.database for exchange in self._run.plan.exchanges]
+        return {name: place_of(self._project, name) for name in names}

@@ -1,0 +1,73 @@
+"""Bringing rows that were written since the backup from a replaced database into the live one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lastgood.app.backups.turns import turn, turn_file
+from lastgood.app.databases.quarantine import former, swapping_place
+from lastgood.app.project import now, operator
+from lastgood.errors import RefusedError
+from lastgood.model.noun import to_json
+
+if TYPE_CHECKING:
+    from lastgood.app.project import Project
+    from lastgood.model.salvage import Salvage
+
+SALVAGED = "database.salvaged"
+
+
+class Salvaged(NamedTuple):
+    """What was brought, from where into which database."""
+
+    database: str
+    quarantine: str
+    salvage: Salvage
+
+
+def salvage(
+    project: Project, database: str | None, quarantine: str | None, *, dry_run: bool
+) -> Salvaged:
+    """Bring rows over, in one transaction; a rehearsal takes everything back.
+
+    Args:
+        project: with the database.
+        database: which one; the only one when left out.
+        quarantine: the replaced database; the newest when left out.
+        dry_run: only show what would be brought, and what stands in the way.
+
+    Raises:
+        RefusedError: a run is under way (`locked`), another salvage is (`salvage-under-way`), or
+            there is no replaced database (`no-quarantine`).
+        RemoteError: the server failed; nothing was brought.
+    """
+    place = swapping_place(project, database)
+    chosen = former(project, place, quarantine)
+    locks = project.state.locks
+    locks.require_free(project.name)
+    with turn(turn_file(project, "salvage", place.name)) as held:
+        if not held.ours:
+            raise RefusedError(
+                f"rows are being brought into {place.name} already",
+                cause="another lastgood process on this machine does it",
+                mend="wait for it",
+                code="salvage-under-way",
+            )
+        # A run that began meanwhile may be about to replace what we have filled.
+        found = place.swapping.salvage(
+            chosen, dry_run=dry_run, fence=lambda: locks.require_free(project.name)
+        )
+    if not dry_run:
+        _remember(project, place.name, chosen, found)
+    return Salvaged(place.name, chosen, found)
+
+
+def _remember(project: Project, database: str, quarantine: str, found: Salvage) -> None:
+    incident = project.state.incidents.current(project.name)
+    project.state.events.append(
+        SALVAGED, operator(),
+        f"{found.brought} rows were brought into {database} from {quarantine}, "
+        f"{found.left} were left out",
+        at=now(), environment=project.name, incident=incident.id if incident else None,
+        data={"database": database, "quarantine": quarantine, "salvage": to_json(found)},
+    )  # fmt: skip

@@ -1,0 +1,157 @@
+"""What a database could go back to, what stands in the way, and what would be lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lastgood.app.backups.place import Place, place_of
+from lastgood.app.backups.warming import doubt_of
+from lastgood.app.databases.losing import loss_by_manifest
+from lastgood.app.project import now
+from lastgood.backup.layout import new_id, taken_at
+from lastgood.errors import LastgoodError, RefusedError, RemoteError
+from lastgood.model.plan import PlanKind
+from lastgood.model.problem import Problem
+from lastgood.plan.exchanges import choose_copy, nothing_sound
+from lastgood.plan.request import Candidate, DatabaseFacts, PlanRequest
+from lastgood.ports.swapping import Closed, Copy, Swapping
+
+if TYPE_CHECKING:
+    from lastgood.app.project import Project
+    from lastgood.model.backup import Backup, StoredBackup
+    from lastgood.model.loss import Loss
+    from lastgood.model.plan import Plan
+
+LONGEST_LOSS_S = 60.0
+"""How long the counting of a loss may take for a plan; what takes longer is estimated."""
+
+
+async def survey_databases(
+    project: Project, request: PlanRequest, undone: Plan | None
+) -> list[DatabaseFacts]:
+    """What is known of each database that shall go back."""
+    return list(
+        await asyncio.gather(
+            *(
+                asyncio.to_thread(_survey, project, request, undone, name)
+                for name in request.databases
+            )
+        )
+    )
+
+
+def _survey(
+    project: Project, request: PlanRequest, undone: Plan | None, name: str
+) -> DatabaseFacts:
+    facts = DatabaseFacts(name=name, quarantine=new_id(now()))
+    try:
+        place = place_of(project, name)
+        database = place.database
+        if not isinstance(database, Swapping):
+            return _barred(facts, _no_swap(name))
+        manifests = {} if request.kind is PlanKind.UNDO else _manifests(place)
+        if undone is not None and request.kind is PlanKind.UNDO:
+            candidates = _former(undone, name, [one.id for one in database.quarantined()])
+        else:
+            kept = [one.side for one in database.kept()]
+            candidates = _candidates(project, manifests, kept)
+        facts = msgspec.structs.replace(facts, candidates=candidates)
+        chosen = choose_copy(request, facts)
+        copy = _copy(request, chosen) if chosen is not None else None
+        obstacles = database.obstacles(copy, drop_slots=request.drop_slots)
+        facts = msgspec.structs.replace(facts, obstacles=tuple(obstacles))
+        if chosen is None:
+            return facts
+        if copy is not None:
+            loss = database.loss(copy, longest_s=LONGEST_LOSS_S)
+        else:
+            loss = loss_by_manifest(place, manifests[chosen.id].backup, LONGEST_LOSS_S)
+        return msgspec.structs.replace(facts, losses={chosen.id: loss})
+    except LastgoodError as error:
+        return _barred(
+            facts,
+            Problem(
+                code=error.code, what=f"{name}: {error.message}: {error.cause}", mend=error.mend
+            ),
+        )
+
+
+def preview(
+    project: Project, database: str | None, backup: str | None
+) -> tuple[str, Candidate, Loss]:
+    """What a database would lose now: its name, what it would go back to, and the loss.
+
+    Raises:
+        RefusedError: there is nothing to go back to, or it cannot be counted.
+        UsageError: there is no such database, or several and none is named.
+    """
+    name = place_of(project, database).name
+    request = PlanRequest(environment=project.name, databases=(name,), backup=backup)
+    facts = _survey(project, request, None, name)
+    chosen = choose_copy(request, facts)
+    if chosen is None or chosen.id not in facts.losses:
+        problem = (*facts.obstacles, nothing_sound(request, facts))[0]
+        raise RefusedError(problem.what, mend=problem.mend, code=problem.code)
+    return name, chosen, facts.losses[chosen.id]
+
+
+def _manifests(place: Place) -> dict[str, StoredBackup]:
+    """The backups that a restore has proven; none of them when the store cannot be reached."""
+    try:
+        return {one.backup.id: one for one in place.kept.all().backups if one.restorable}
+    except RemoteError:
+        return {}  # what stands restored beside the database needs no store
+
+
+def _candidates(
+    project: Project, manifests: dict[str, StoredBackup], kept: list[str]
+) -> tuple[Candidate, ...]:
+    found = [_candidate(project, one, kept) for one in manifests.values()]
+    # Promoted once by the rules; that its manifest cannot be read now speaks of the store.
+    found += [
+        Candidate(id=side, at=taken_at(side), stands=True) for side in kept if side not in manifests
+    ]
+    return tuple(sorted(found, key=lambda one: one.id, reverse=True))
+
+
+def _candidate(project: Project, stored: StoredBackup, kept: list[str]) -> Candidate:
+    backup: Backup = stored.backup
+    return Candidate(
+        id=backup.id,
+        at=backup.created_at,
+        stands=backup.id in kept,
+        restore_s=stored.proof.seconds if stored.proof is not None else None,
+        doubt=doubt_of(project, backup),
+        before=backup.before,
+    )
+
+
+def _former(undone: Plan, name: str, there: list[str]) -> tuple[Candidate, ...]:
+    """The database that the undone run has replaced."""
+    return tuple(
+        Candidate(id=exchange.quarantine, at=None, stands=True)
+        for exchange in undone.exchanges
+        if exchange.database == name and exchange.quarantine in there
+    )
+
+
+def _copy(request: PlanRequest, chosen: Candidate) -> Copy | None:
+    """The closed copy that stands; None when it has to be restored first."""
+    if request.kind is PlanKind.UNDO:
+        return Copy(kind=Closed.QUARANTINED, id=chosen.id)
+    return Copy(kind=Closed.KEPT, id=chosen.id) if chosen.stands else None
+
+
+def _barred(facts: DatabaseFacts, problem: Problem) -> DatabaseFacts:
+    return msgspec.structs.replace(facts, obstacles=(*facts.obstacles, problem))
+
+
+def _no_swap(name: str) -> Problem:
+    return Problem(
+        code="no-swap",
+        what=f"the driver of {name} cannot replace a database by a copy",
+        mend="roll the code back: --without-database",
+    )

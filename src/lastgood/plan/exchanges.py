@@ -1,0 +1,229 @@
+"""Choosing what a database goes back to, and whether its price was accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lastgood.model.exchange import Exchange, Way
+from lastgood.model.plan import NO_LOSS, PlanKind
+from lastgood.model.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lastgood.plan.request import Acceptance, Candidate, DatabaseFacts, PlanRequest
+
+UNMEASURED_S = 600.0
+"""A restore that was never measured: the runbook's middle for a database, "5 to 15 minutes"."""
+
+SLOW = 2.0
+"""How much longer than the last one a slow restore takes."""
+
+UNACCEPTED = "loss-unaccepted"
+ACCEPT = "read the loss above; if that is the price: --accept-loss"
+CODE_ONLY = "or leave the data as it is: --without-database"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseChoice:
+    """What was chosen for one database."""
+
+    exchange: Exchange | None = None
+    warnings: tuple[Problem, ...] = ()
+    refusals: tuple[Problem, ...] = ()
+
+
+def choose_copy(request: PlanRequest, facts: DatabaseFacts) -> Candidate | None:
+    """The copy that a database goes back to; None when there is none.
+
+    A named one is the only one. Otherwise it is the newest that nothing speaks against; one that
+    stands goes before a newer one that would have to be restored first, since it takes a second
+    and was kept for that.
+    """
+    possible = [one for one in facts.candidates if one.stands or request.restores]
+    if request.backup is not None:
+        return next((one for one in possible if one.id == request.backup), None)
+    sound = [one for one in possible if not one.doubt]
+    return next((one for one in sound if one.stands), sound[0] if sound else None)
+
+
+def choose_exchange(request: PlanRequest, facts: DatabaseFacts) -> DatabaseChoice:
+    """How one database goes back, or why it cannot."""
+    chosen = choose_copy(request, facts)
+    refusals = list(facts.obstacles)
+    if chosen is None:
+        return DatabaseChoice(refusals=(*refusals, nothing_sound(request, facts)))
+    expected = chosen.restore_s if chosen.restore_s is not None else UNMEASURED_S
+    way = _way(request, chosen)
+    restore_s = expected if way is Way.RESTORE else 0.0
+    exchange = Exchange(
+        database=facts.name,
+        way=way,
+        why=_why(request, chosen),
+        copy=chosen.id,
+        snapshot_at=chosen.at,
+        quarantine=facts.quarantine,
+        loss=facts.losses.get(chosen.id),
+        drop_slots=request.drop_slots,
+        restore_s=restore_s,
+        restore_p90_s=SLOW * restore_s,
+    )
+    warnings = tuple(_warnings(facts, chosen))
+    return DatabaseChoice(exchange=exchange, warnings=warnings, refusals=tuple(refusals))
+
+
+def accepted(
+    exchanges: Sequence[Exchange], acceptance: Acceptance | None
+) -> tuple[tuple[Exchange, ...], list[Problem]]:
+    """The exchanges with what may be lost by each, or why they may not be made.
+
+    The accepted number is of all of them together: each may lose what the others leave of it.
+    """
+    if not exchanges:
+        return (), []
+    counts = [exchange.vanishing for exchange in exchanges]
+    total = None if any(n is None for n in counts) else sum(n for n in counts if n)
+    if acceptance is None:
+        return (), [_unaccepted(exchanges, total)]
+    if acceptance.rows is None:
+        return tuple(exchanges), []
+    if total is None or total > acceptance.rows:
+        return (), [_over(exchanges, total, acceptance.rows)]
+    spare = acceptance.rows - total
+    return tuple(
+        msgspec.structs.replace(exchange, accepted=spare + (exchange.vanishing or 0))
+        for exchange in exchanges
+    ), []
+
+
+def in_words(exchanges: Sequence[Exchange]) -> str:
+    """What data is lost, for people."""
+    if not exchanges:
+        return NO_LOSS
+    return "; ".join(
+        f"{exchange.database} returns to {_moment(exchange)}: {_rows(exchange.vanishing)} vanish"
+        f"{'' if exchange.loss is None or exchange.loss.complete else ' (not all is exact)'}"
+        for exchange in exchanges
+    )
+
+
+def _way(request: PlanRequest, chosen: Candidate) -> Way:
+    if request.kind is PlanKind.UNDO:
+        return Way.QUARANTINE
+    return Way.WARM if chosen.stands else Way.RESTORE
+
+
+def _why(request: PlanRequest, chosen: Candidate) -> str:
+    if request.kind is PlanKind.UNDO:
+        return "it was replaced by the run that is undone"
+    reasons = []
+    if request.backup is not None:
+        reasons.append("it was named")
+    elif chosen.before is not None:
+        reasons.append(f"it was made before {chosen.before[:12]} was deployed")
+    else:
+        reasons.append("it is the newest that nothing speaks against")
+    if chosen.stands:
+        reasons.append("its restored copy stands: only names are swapped")
+    elif chosen.restore_s is None:
+        reasons.append("it has to be restored first; how long that takes was never measured")
+    else:
+        reasons.append(f"it has to be restored first, which took {chosen.restore_s:.0f} s")
+    return "; ".join(reasons)
+
+
+def _warnings(facts: DatabaseFacts, chosen: Candidate) -> list[Problem]:
+    found = []
+    if chosen.doubt:
+        found.append(
+            Problem(
+                code="doubtful-backup",
+                what=f"{chosen.id} may hold the damage, too: {chosen.doubt}",
+                mend="take an older one: lastgood backup list",
+            )
+        )
+    newer = [
+        one
+        for one in facts.candidates
+        if one.at and chosen.at and one.at > chosen.at and not one.doubt
+    ]
+    if newer:
+        found.append(
+            Problem(
+                code="newer-backup",
+                what=f"a newer backup, {newer[0].id}, would lose less and must be restored first",
+                mend=f"to go back to it instead: --backup {newer[0].id}",
+            )
+        )
+    loss = facts.losses.get(chosen.id)
+    if loss is not None and loss.shape:
+        found.append(
+            Problem(code="other-schema", what=f"the schema differs: {'; '.join(loss.shape)}")
+        )
+    return found
+
+
+def nothing_sound(request: PlanRequest, facts: DatabaseFacts) -> Problem:
+    """The refusal when there is nothing to go back to."""
+    if not request.restores and any(not one.stands for one in facts.candidates):
+        return Problem(
+            code="no-warm-target",
+            what=f"no restored copy stands beside {facts.name}",
+            mend="restore a backup first: lastgood db restore",
+        )
+    if request.backup is not None:
+        return Problem(
+            code="no-backup",
+            what=f"{facts.name} has no proven backup {request.backup}",
+            mend="name another: lastgood backup list",
+        )
+    if facts.candidates:
+        doubted = facts.candidates[0]
+        return Problem(
+            code="no-sound-backup",
+            what=f"every backup of {facts.name} may hold the damage, too; the newest, "
+            f"{doubted.id}: {doubted.doubt}",
+            mend="if you know better, name one: --backup ID",
+        )
+    return Problem(
+        code="no-backup",
+        what=f"{facts.name} has nothing to go back to: no backup is proven",
+        mend="see what there is: lastgood backup list",
+    )
+
+
+def _unaccepted(exchanges: Sequence[Exchange], total: int | None) -> Problem:
+    said = "unknown" if total is None else str(total)
+    return Problem(
+        code=UNACCEPTED,
+        what=f"{in_words(exchanges)}; nobody has accepted that",
+        mend=f"{ACCEPT} {said}; {CODE_ONLY}",
+    )
+
+
+def _over(exchanges: Sequence[Exchange], total: int | None, rows: int) -> Problem:
+    if total is None:
+        return Problem(
+            code="loss-unknown",
+            what=f"{in_words(exchanges)}; a number was accepted, and nobody can count",
+            mend=f"{ACCEPT} unknown; {CODE_ONLY}",
+        )
+    return Problem(
+        code="loss-over-accepted",
+        what=f"{in_words(exchanges)}; only {rows} were accepted",
+        mend=f"{ACCEPT} {total}; {CODE_ONLY}",
+    )
+
+
+def _rows(count: int | None) -> str:
+    if count is None:
+        return "nobody knows how many rows"
+    return f"{count} row{'' if count == 1 else 's'}"
+
+
+def _moment(exchange: Exchange) -> str:
+    at = exchange.snapshot_at
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at is not None else exchange.copy

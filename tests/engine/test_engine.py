@@ -210,3 +210,22 @@ async def test_who_lost_the_run_while_acting_writes_no_outcome_and_starts_no_chi
 
 async def _noted(action: Action) -> None:
     action.note("still here")
+
+
+async def test_a_cancelled_run_gives_back_what_it_took(state: State) -> None:
+    done = []
+
+    async def act(step: Step, action: Action) -> None:
+        del action
+        if step.id == "swap":
+            state.journal.request_cancel(RUN, "ada", now())
+            await asyncio.sleep(60)
+        done.append(step.id)
+
+    start = Step(id="start", kind="act", name="start", after=("stop", "swap"), takes_back="stop")
+    run = open_run(state, step("stop"), step("swap", "stop"), start)
+    outcomes = await engine(state, run, act).carry_out()
+
+    assert outcomes["swap"].state is StepState.CANCELLED
+    assert outcomes["start"].state is StepState.DONE
+    assert done == ["stop", "start"]

@@ -250,6 +250,32 @@ def test_a_branch_goes_on_while_its_neighbour_fails() -> None:
     assert ends["after both"] is StepState.SKIPPED
 
 
+def stopping(*, by: str = "stop") -> Plan:
+    """A service rests while something is done."""
+    return plan_of(
+        Step(id="check", kind="set", name="check"),
+        Step(id="stop", kind="set", name="stop", after=("check",)),
+        Step(id="swap", kind="set", name="swap", after=("stop",), estimate_s=1),
+        Step(id="start", kind="set", name="start", after=("stop", "swap"), takes_back=by),
+        Step(id="prove", kind="set", name="prove", after=("start",)),
+    )
+
+
+@pytest.mark.parametrize("broken", ["swap", "stop"])
+def test_what_was_taken_away_comes_back_whatever_fails(broken: str) -> None:
+    world = World(way={broken: "fails"})
+    ends = states(at_once(run_to_end(stopping(), world)))
+    assert ends["start"] is StepState.DONE
+    assert "start" in world.effects
+
+
+def test_what_was_never_taken_away_need_not_come_back() -> None:
+    world = World(way={"check": "fails"})
+    ends = states(at_once(run_to_end(stopping(), world)))
+    assert ends["start"] is StepState.SKIPPED
+    assert world.effects == []
+
+
 async def _recorded_sleeps(step: Step, answers: list[StepOutcome]) -> tuple[list[float], list[int]]:
     sleeps: list[float] = []
     attempts: list[int] = []

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from tests.plan.test_planner import ASK, service
+from tests.plan.test_planner import ASK, route, service
 
 from lastgood.model.exchange import Way
 from lastgood.model.loss import Loss, Precision, TableLoss
@@ -156,6 +156,28 @@ class TestPrice:
         assert codes(plan(*two, accept=Acceptance(rows=9))) == ["loss-over-accepted"]
         made = plan(*two, accept=Acceptance(rows=12))
         assert [one.accepted for one in made.exchanges] == [7, 7]  # 2 to spare, for either
+
+
+class TestUnasked:
+    """The judge found data damaged; nobody has said what may be lost."""
+
+    def test_code_goes_back_alone_and_it_says_so(self) -> None:
+        made = plan(facts(candidate(1, stands=True)), accept=None, insists=False)
+        assert not made.refusals
+        assert (made.exchanges, len(made.moves)) == ((), 1)
+        (stays,) = [warning for warning in made.warnings if warning.code == "data-stays"]
+        assert "--accept-loss 5" in stays.mend
+
+    def test_not_over_a_migration(self) -> None:
+        known = facts(candidate(1, stands=True))
+        over = service(routes=(route("b", migrations=("0002_drop.py",)),))
+        request = msgspec.structs.replace(ASK, databases=("main",), insists=False)
+        made = make_plan(request, services=[over], databases=[known], budget_s=300.0, now=START)
+        assert codes(made) == ["loss-unaccepted"]
+
+    def test_with_a_number_both_go(self) -> None:
+        made = plan(facts(candidate(1, stands=True)), insists=False)
+        assert (len(made.exchanges), len(made.moves)) == (1, 1)
 
 
 class TestOrder:

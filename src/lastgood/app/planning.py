@@ -111,19 +111,16 @@ def _with_databases(
     verdict: Verdict | None,
     undone: Plan | None,
 ) -> PlanRequest:
-    """Which databases go back, too: the named, those of the run that is undone, or the judge's.
-
-    A verdict speaks of data (corruption, loss, a failed migration) by its method.
-    """
-    damaged = {wanted.method, verdict.method if verdict is not None else None}
-    also = request.with_database
-    if also is None:
-        also = bool(damaged & {Method.DATABASE, Method.FULL})
+    """Which databases go back, too: the named, those of the run that is undone, or the judge's."""
+    asked = request.with_database
+    if asked is None and wanted.method in {Method.DATABASE, Method.FULL}:
+        asked = True
+    also = asked if asked is not None else verdict is not None and verdict.damaged
     names = request.databases or tuple(sorted(project.environment.databases))
     if undone is not None and request.undoes is not None:
         swapped = _swapped(project, request.undoes, undone)
         names = tuple(name for name in swapped if request.databases in ((), (name,)))
-        also = request.with_database is not False
+        also, asked = request.with_database is not False, True
     return msgspec.structs.replace(
         wanted,
         code=request.code and wanted.method is not Method.DATABASE,
@@ -132,6 +129,7 @@ def _with_databases(
         acceptance=request.acceptance,
         drop_slots=request.drop_slots,
         restores=request.restores,
+        insists=bool(asked),
     )
 
 

@@ -21,7 +21,7 @@ from lastgood.cli.plan_text import plan_text
 from lastgood.errors import ExitCode, InterruptedByPersonError
 from lastgood.model.run import Outcome
 from lastgood.model.watch import WatchKind
-from lastgood.plan.exchanges import UNACCEPTED
+from lastgood.plan.exchanges import DATA_STAYS, UNACCEPTED
 from lastgood.report.documents import plan_document, run_document, within_budget
 
 if TYPE_CHECKING:
@@ -83,13 +83,14 @@ def carry_through(session: Session, request: Request, going: Going) -> ExitCode:
 
 def _only_unaccepted(plan: Plan) -> bool:
     """Whether nothing but a person's word for the lost rows is missing."""
-    return {refusal.code for refusal in plan.refusals} == {UNACCEPTED}
+    stays = DATA_STAYS in {warning.code for warning in plan.warnings}
+    return {refusal.code for refusal in plan.refusals} == {UNACCEPTED} or stays
 
 
 def _asked(session: Session, plan: Plan) -> Acceptance | None:
     """The loss that a person accepts, by typing its number of rows."""
     session.tell(plan_text(plan))
-    asked = "Type how many rows may vanish (the count above, or: unknown)"
+    asked = "Type how many rows may vanish (the count above, or: unknown); nothing: no data goes"
     return acceptance(typer.prompt(asked, err=True, default="", show_default=False) or None)
 
 

@@ -92,6 +92,7 @@ def judge(
         path=path,
         services=tuple(c.service for c in likely) or case.affected_services,
         impact_start=impact_start(case, likely),
+        damaged=damaged(case),
     )
 
 
@@ -119,10 +120,16 @@ def method(case: Case) -> Method:
     stated = case.statement
     if len(case.affected_services) > 1:
         return Method.FULL
-    damaged = stated.corruption or bool(case.showing(answers.CORRUPTION))
-    if stated.failed_migration or damaged or stated.data_loss:
+    if damaged(case):
         return Method.DATABASE
     return Method.CI if stated.failed_deployment else Method.AUTO
+
+
+def damaged(case: Case) -> bool:
+    """Whether data must come back, too."""
+    stated = case.statement
+    seen = bool(case.showing(answers.CORRUPTION))
+    return stated.corruption or seen or stated.failed_migration or stated.data_loss
 
 
 def reasons(

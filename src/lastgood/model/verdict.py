@@ -50,7 +50,11 @@ class Branch(Noun, frozen=True, kw_only=True):
 
 
 class Verdict(Noun, frozen=True, kw_only=True):
-    """What to do and why."""
+    """What to do and why.
+
+    Attributes:
+        damaged: data is damaged or lost, or a migration failed: code alone does not mend that.
+    """
 
     environment: str
     at: datetime
@@ -61,3 +65,4 @@ class Verdict(Noun, frozen=True, kw_only=True):
     path: tuple[Branch, ...] = ()
     services: tuple[str, ...] = ()
     impact_start: datetime | None = None
+    damaged: bool = False

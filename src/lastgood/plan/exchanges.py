@@ -14,6 +14,7 @@ from lastgood.model.problem import Problem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lastgood.model.plan import Move
     from lastgood.plan.request import Acceptance, Candidate, DatabaseFacts, PlanRequest
 
 UNMEASURED_S = 600.0
@@ -23,6 +24,7 @@ SLOW = 2.0
 """How much longer than the last one a slow restore takes."""
 
 UNACCEPTED = "loss-unaccepted"
+DATA_STAYS = "data-stays"
 ACCEPT = "read the loss above; if that is the price: --accept-loss"
 CODE_ONLY = "or leave the data as it is: --without-database"
 
@@ -34,6 +36,42 @@ class DatabaseChoice:
     exchange: Exchange | None = None
     warnings: tuple[Problem, ...] = ()
     refusals: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchanges:
+    """What was chosen for all of them, at the price that was accepted."""
+
+    exchanges: tuple[Exchange, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    refusals: tuple[Problem, ...] = ()
+
+
+def choose_exchanges(request: PlanRequest, databases: Sequence[DatabaseFacts]) -> Exchanges:
+    """How the databases go back, or why they cannot; what nobody accepted is shown all the same."""
+    choices = [choose_exchange(request, facts) for facts in databases]
+    exchanges = tuple(c.exchange for c in choices if c.exchange is not None)
+    refusals = [refusal for choice in choices for refusal in choice.refusals]
+    if not refusals:
+        taken, refusals = accepted(exchanges, request.acceptance)
+        exchanges = taken or exchanges
+    warnings = tuple(warning for choice in choices for warning in choice.warnings)
+    return Exchanges(exchanges=exchanges, warnings=warnings, refusals=tuple(refusals))
+
+
+def may_go_alone(moves: Sequence[Move]) -> bool:
+    """Whether code may go back while the data stays: no migration lies between the releases."""
+    return bool(moves) and not any(move.migrations for move in moves)
+
+
+def data_stays(data: Exchanges) -> Problem:
+    """The warning when code goes back without the data that the verdict is about."""
+    first = data.refusals[0]
+    return Problem(
+        code=DATA_STAYS,
+        what=f"code alone goes back, the data stays as it is: {first.what}",
+        mend=first.mend,
+    )
 
 
 def choose_copy(request: PlanRequest, facts: DatabaseFacts) -> Candidate | None:

@@ -11,7 +11,13 @@ from lastgood.model.problem import Problem
 from lastgood.model.verdict import Method
 from lastgood.plan import routes, target
 from lastgood.plan.choice import Choice, choose
-from lastgood.plan.exchanges import accepted, choose_exchange, in_words
+from lastgood.plan.exchanges import (
+    Exchanges,
+    choose_exchanges,
+    data_stays,
+    in_words,
+    may_go_alone,
+)
 from lastgood.plan.overall import of_the_whole
 from lastgood.plan.selection import select, settle, wrong
 from lastgood.plan.steps import longest_path_s, make_steps
@@ -65,15 +71,13 @@ def make_plan(
         named = select(request, services, holds)
         choices = [choose(request, facts, holds, past) for facts in named]
         refusals = [c.refusal for c in choices if c.refusal is not None]
-    exchanged = [choose_exchange(request, facts) for facts in databases]
-    refusals += [refusal for choice in exchanged for refusal in choice.refusals]
-    exchanges = tuple(c.exchange for c in exchanged if c.exchange is not None)
-    loss = in_words(exchanges)
-    if not refusals:
-        taken, unaccepted = accepted(exchanges, request.acceptance)
-        exchanges = taken or exchanges  # what nobody accepted is shown all the same
-        refusals += unaccepted
     moves = tuple(c.move for c in choices if c.move is not None)
+    data = choose_exchanges(request, databases)
+    stays = list[Problem]()
+    if data.refusals and not request.insists and may_go_alone(moves):
+        stays, data = [data_stays(data)], Exchanges()
+    refusals += data.refusals
+    exchanges, loss = data.exchanges, in_words(data.exchanges)
     if not refusals and not moves and not exchanges:
         refusals = [nothing_to_do(choices)]
     plan = Plan(
@@ -96,7 +100,7 @@ def make_plan(
     if not refusals:
         plan = with_steps(plan, choices, holds, past, stoppable)
         warnings = (*(w for c in choices for w in c.warnings),)
-        warnings += tuple(w for c in exchanged for w in c.warnings)
+        warnings += (*data.warnings, *stays)
         warnings += tuple(of_the_whole(plan, past, verdict, this_machine_only=this_machine_only))
         plan = msgspec.structs.replace(plan, warnings=warnings)
     return msgspec.structs.replace(plan, id=f"plan-{plan_digest(plan)[:12]}")

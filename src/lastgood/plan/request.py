@@ -42,6 +42,8 @@ class PlanRequest(Noun, frozen=True, kw_only=True):
         acceptance: which loss of data was accepted; None when nothing was said of it.
         drop_slots: a replaced database's logical replication slots may be dropped.
         restores: a backup whose copy does not stand may be restored first.
+        insists: the databases were asked for by a person; else code goes back without them where
+            it can.
     """
 
     environment: str
@@ -59,6 +61,7 @@ class PlanRequest(Noun, frozen=True, kw_only=True):
     acceptance: Acceptance | None = None
     drop_slots: bool = False
     restores: bool = True
+    insists: bool = True
 
 
 class ServiceFacts(Noun, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lastgood.model.loss import Loss
     from lastgood.model.plan import Plan
 
-LONGEST_LOSS_S = 60.0
+LONGEST_LOSS_S = 20.0
 """How long the counting of a loss may take for a plan; what takes longer is estimated."""
 
 

@@ -105,7 +105,7 @@ def _answer(session: Session, told: Told) -> ExitCode:
     from lastgood.demo.terminal import came_to  # noqa: PLC0415 - likewise
     from lastgood.model.watch import WatchKind  # noqa: PLC0415 - likewise
     from lastgood.report.backups import backup_document  # noqa: PLC0415 - likewise
-    from lastgood.report.documents import run_document  # noqa: PLC0415 - likewise
+    from lastgood.report.documents import plain, run_document  # noqa: PLC0415 - likewise
 
     project, last = told.project, told.last
     # The production goes, the report stays: it is what the demo was for.
@@ -119,6 +119,8 @@ def _answer(session: Session, told: Told) -> ExitCode:
         "before": {"requests": told.before.requests, "failed": told.before.failed},
         "after": {"requests": told.after.requests, "failed": told.after.failed},
     }
+    if told.orders is not None:
+        document["orders"] = plain(told.orders._asdict())
     store = place_of(project, None).store.describe()
     document["backups"] = [backup_document(one, store) for one in told.backups]
     if session.as_json:

@@ -59,7 +59,12 @@ def _settings(production: Production) -> dict[str, object]:
             "frontend": _service(production, "frontend", ["home"]),
         },
         "databases": {"main": _database(production)},
-        "checks": {"api-health": health | pace, "login": login | pace, "home": home | pace},
+        "checks": {
+            "api-health": health | pace,
+            "login": login | pace,
+            "home": home | pace,
+            "data": _data() | pace,
+        },
         "signals": {
             "users_affected": {
                 "driver": "access-log",
@@ -76,13 +81,22 @@ def _database(production: Production) -> dict[str, object]:
     return {
         "driver": "postgres",
         "dsn": production.database_dsn,
-        # The way back here is by code: no copy is kept restored, and none is left behind.
-        "warm_target": "off",
+        "warm_target": "before-deploy",
         "backup": {
             "store": f"file://{quote(str(production.layout.backups))}",
             "recipients": [f"file:{key}" for key in KEYS],
         },
     }
+
+
+def _data() -> dict[str, object]:
+    """What a team that knows its data would ask of it all day."""
+    names = {
+        "name": "every user has a name",
+        "sql": "SELECT count(*) FROM users WHERE name LIKE '?%'",
+        "expect": 0,
+    }
+    return {"postgres": "main", "verify": [names]}
 
 
 def _service(production: Production, name: str, checks: list[str]) -> dict[str, object]:

@@ -203,10 +203,14 @@ class Production:
         *,
         fail_job: str | None = None,
         services: Sequence[str] = SERVICES,
+        destroys: bool = False,
     ) -> str:
-        """Commit a new version, as `ship` does, and push it nowhere yet."""
+        """Commit a new version, as `ship` does, and push it nowhere yet.
+
+        With `destroys` it carries a migration that damages the database.
+        """
         planted = asdict(fault) if fault else None
-        return remote.prepare(self.layout, services, planted, fail_job)
+        return remote.prepare(self.layout, services, planted, fail_job, destroys=destroys)
 
     def push(self, commit: str) -> None:
         """Push a commit: its deployment begins."""

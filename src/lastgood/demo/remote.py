@@ -28,6 +28,24 @@ done
 """
 
 FAULT = "backend/app/fault.json"
+MIGRATION = "backend/migrations/versions/no_email.py"
+
+# What a team would never review in so many words: a column goes, and half of the names with it.
+DESTRUCTIVE = """\
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.drop_column("users", "email")
+    op.execute("UPDATE users SET name = '?' || id WHERE id % 2 = 0")
+
+
+def downgrade() -> None:
+    raise NotImplementedError("what was dropped is gone")
+"""
 
 
 def git(directory: Path, *arguments: str) -> str:
@@ -78,9 +96,11 @@ def commit(
     services: Iterable[str],
     fault: Mapping[str, object] | None,
     fail_job: str | None,
+    *,
+    destroys: bool = False,
 ) -> str:
     """As `prepare`, and push it: it is deployed."""
-    made = prepare(layout, services, fault, fail_job)
+    made = prepare(layout, services, fault, fail_job, destroys=destroys)
     push(layout, made)
     return made
 
@@ -90,6 +110,8 @@ def prepare(
     services: Iterable[str],
     fault: Mapping[str, object] | None,
     fail_job: str | None,
+    *,
+    destroys: bool = False,
 ) -> str:
     """Commit the next version on top of what is on main now, and return the commit.
 
@@ -98,12 +120,14 @@ def prepare(
         services: whose version number goes up.
         fault: what is wrong with the backend from this commit on; None heals it.
         fail_job: the job of the workflow that fails on this commit, if any.
+        destroys: whether it carries a migration that damages the database.
     """
     if git(layout.work, "ls-remote", "origin", "refs/heads/main"):
         git(layout.work, "fetch", "--quiet", "origin", "main")
         git(layout.work, "reset", "--quiet", "--hard", "FETCH_HEAD")
     versions = [f"{service} {_raise_version(layout, service)}" for service in services]
     _plant(layout.work / FAULT, json.dumps(fault) if fault else None)
+    _plant(layout.work / MIGRATION, DESTRUCTIVE if destroys else None)
     for service in SERVICES:
         mistake = "a bracket is missing\n" if service == fail_job else None
         _plant(layout.work / service / "build-error.txt", mistake)

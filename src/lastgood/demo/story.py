@@ -7,8 +7,11 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from msgspec import structs
+
 from lastgood.app import flow
 from lastgood.app.backups.ordering import order_backup
+from lastgood.app.databases.surveying import preview
 from lastgood.app.judging import judge
 from lastgood.app.observing import observer, recorded
 from lastgood.app.project import Project, now
@@ -18,6 +21,7 @@ from lastgood.app.responding import respond
 from lastgood.app.runs.submitting import submit, wake
 from lastgood.cli.backup import size
 from lastgood.demo.configuration import STABILITY_S
+from lastgood.demo.data import SWAP, WANTED, register, salvage_orders
 from lastgood.demo.layout import SERVICES
 from lastgood.demo.production import Fault, Production
 from lastgood.errors import LastgoodError
@@ -25,11 +29,14 @@ from lastgood.model.release import Standing
 from lastgood.model.statement import Statement
 from lastgood.model.verdict import Decision, Method
 from lastgood.model.watch import WatchKind, WatchState
+from lastgood.plan.request import Acceptance
 
 if TYPE_CHECKING:
     from lastgood.app.runs.following import Snapshot
+    from lastgood.demo.data import Orders
     from lastgood.demo.traffic import Count
     from lastgood.model.backup import StoredBackup
+    from lastgood.model.loss import Loss
     from lastgood.model.plan import Plan
     from lastgood.model.verdict import Verdict
 
@@ -39,8 +46,9 @@ PATIENCE_S = 120.0
 LOOK_S = 0.5
 FINAL_WINDOW_S = 3.0
 BAD_SHARE = 0.6
+MORE_TO_COME = 500
 
-POSSIBLE = (Method.AUTO, Method.ARTIFACT, Method.TREE, Method.DROP)
+POSSIBLE = (Method.AUTO, Method.ARTIFACT, Method.TREE, Method.DROP, Method.FULL)
 """The ways back that the miniature production has."""
 
 ENDS = {WatchState.HELD: "held", WatchState.REGRESSED: "saw it fail again"}
@@ -58,6 +66,12 @@ class Stage(Protocol):
     def show_plan(self, plan: Plan) -> None:
         """Show what was decided."""
 
+    def show_loss(self, backup: str, loss: Loss) -> None:
+        """Show what the database would lose to that backup's copy."""
+
+    def show_salvage(self, orders: Orders) -> None:
+        """Show what was brought back, and what was not."""
+
     def follow(self, project: Project, run_id: str) -> Snapshot:
         """Show the run until it ends; gives its last snapshot."""
 
@@ -70,6 +84,7 @@ class Told(NamedTuple):
         before: what the users met from the bad release's deployment to the verdict.
         after: what they met in the final window, after the proof.
         backups: what was made of the database, before each deployment.
+        orders: what became of the orders; None when it did not come to that.
     """
 
     project: Project
@@ -77,6 +92,7 @@ class Told(NamedTuple):
     before: Count
     after: Count
     backups: tuple[StoredBackup, ...]
+    orders: Orders | None = None
 
 
 def tell_story(project: Project, production: Production, method: Method, stage: Stage) -> Told:
@@ -97,12 +113,16 @@ def tell_story(project: Project, production: Production, method: Method, stage: 
             f"Every check stayed healthy for {STABILITY_S} s (30 min in real life): "
             f"release {number} is known good."
         )
-    bad = ship(project, production, stage, backups, Fault("errors", share=BAD_SHARE))
+    fault = Fault("errors", share=BAD_SHARE)
+    bad = ship(project, production, stage, backups, fault, destroys=True)
     bad_since = now()
     stage.tell(
         f"Release 3, {bad[:12]}, is pushed; CI deploys it. Every health check is green, "
-        f"but it answers {BAD_SHARE:.0%} of the users with errors."
+        f"but it answers {BAD_SHARE:.0%} of the users with errors, and its migration has dropped "
+        "a column and spoilt half of the users' names."
     )
+    register(production, WANTED)
+    stage.tell(f"Orders go on coming in, each with its number; a customer takes the name {WANTED}.")
     verdict = asyncio.run(detect(project, production))
     stage.show_verdict(verdict)
     before = production.traffic.count(bad_since)
@@ -113,7 +133,8 @@ def tell_story(project: Project, production: Production, method: Method, stage: 
     await_stable(project, last.run.id, stage)
     time.sleep(max(0.0, FINAL_WINDOW_S - (now() - last.run.proven_at).total_seconds()))
     after = production.traffic.count(last.run.proven_at)
-    return Told(project, last, before, after, tuple(backups))
+    orders = bring_orders_back(project, production, last, stage)
+    return Told(project, last, before, after, tuple(backups), orders)
 
 
 def ship(
@@ -122,9 +143,11 @@ def ship(
     stage: Stage,
     backups: list[StoredBackup],
     fault: Fault | None = None,
+    *,
+    destroys: bool = False,
 ) -> str:
     """Let the team push a release, and its CI back up, deploy and record it; gives the commit."""
-    commit = production.commit(fault)
+    commit = production.commit(fault, destroys=destroys)
     backups.append(back_up(project, commit, stage))
     production.push(commit)
     deployed = production.wait_deployed(commit, limit=PATIENCE_S)
@@ -231,9 +254,21 @@ async def detect(project: Project, production: Production) -> Verdict:
 
 
 def roll_back(project: Project, request: Request, stage: Stage) -> Snapshot:
-    """What `lastgood rollback --confirm production` does."""
+    """What `lastgood rollback --confirm production --accept-loss N` does.
+
+    The number is what `lastgood db preview` counted, and some more: orders go on coming in.
+    """
     commanded_at = now()
     wake(project, linger_s=PATIENCE_S)
+    _, copy, loss = preview(project, None, None)
+    counted = loss.vanishing or 0
+    stage.show_loss(copy.id, loss)
+    accepted = Acceptance(rows=counted + MORE_TO_COME)
+    stage.tell(
+        f"{counted} rows would vanish from the live database, and stay in the replaced one. "
+        f"We accept up to {accepted.rows}, since orders go on coming in."
+    )
+    request = structs.replace(request, acceptance=accepted)
     prepared = asyncio.run(flow.prepare(project, request))
     stage.show_plan(prepared.plan)
     run = submit(
@@ -245,6 +280,23 @@ def roll_back(project: Project, request: Request, stage: Stage) -> Snapshot:
     )
     wake(project)
     return stage.follow(project, run.id)
+
+
+def bring_orders_back(
+    project: Project, production: Production, last: Snapshot, stage: Stage
+) -> Orders | None:
+    """The next morning's work, at once: what was written since the backup comes back."""
+    swap = next((record for record in last.steps if record.step == SWAP), None)
+    if swap is None:
+        return None
+    register(production, WANTED)
+    stage.tell(
+        f"Another customer takes the name {WANTED}, which is free again. Then the rows written "
+        "since the backup are brought over from the replaced database."
+    )
+    orders = salvage_orders(project, production, swap)
+    stage.show_salvage(orders)
+    return orders
 
 
 def await_stable(project: Project, run_id: str, stage: Stage) -> None:

@@ -13,8 +13,10 @@ from lastgood.app.reporting import compose
 from lastgood.app.runs.following import follow
 from lastgood.cli.decide import verdict_text
 from lastgood.cli.live import clock, headline, show, steps_table
+from lastgood.cli.loss_text import loss_text, salvage_text
 from lastgood.cli.plan_text import plan_text
 from lastgood.cli.words import indented
+from lastgood.demo.data import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from lastgood.app.project import Project
     from lastgood.app.runs.following import Snapshot
     from lastgood.cli.session import Session
+    from lastgood.demo.data import Orders
     from lastgood.demo.story import Told
     from lastgood.demo.traffic import Count
+    from lastgood.model.loss import Loss
     from lastgood.model.plan import Plan
     from lastgood.model.proof import Proof
     from lastgood.model.verdict import Verdict
@@ -74,6 +78,16 @@ class Terminal:
         self.tell("It makes a plan; nothing has been changed yet:")
         self.block(plan_text(plan))
 
+    def show_loss(self, backup: str, loss: Loss) -> None:
+        """The loss, table by table."""
+        self.tell("The data is damaged, too. What would be lost by going back to the backup:")
+        self.block(loss_text("main", backup, loss))
+
+    def show_salvage(self, orders: Orders) -> None:
+        """What came back."""
+        self.block(salvage_text("main", "the replaced database", orders.salvage, dry_run=False))
+        self.tell(f"{in_words(orders).capitalize()}.")
+
     def follow(self, project: Project, run_id: str) -> Snapshot:
         """The steps, live."""
         self.tell("It carries the plan out:")
@@ -92,6 +106,10 @@ def came_to(told: Told, report: Path) -> Iterator[RenderableType]:
     yield headline(told.last)
     yield _timeline(told)
     yield _figures(told.before, told.after)
+    if told.orders is not None:
+        yield Text("data:", "bold")
+        yield indented(f"nobody could connect to the database for {told.orders.closed_s:.2f} s")
+        yield indented(in_words(told.orders))
     if told.last.run.proof:
         yield from _proof(told.last.run.proof)
     yield Text("report: ", "bold").append(str(report), "default")

@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 # What is written for a request that got no answer at all.
 NO_ANSWER = 0
 FIRST_FAILURE = 500
+CREATED = 201
 
 # More than this many requests in flight, and the users have given up coming.
 IN_FLIGHT = 400
+
+# Every order has a number of its own: so that afterwards each can be asked for.
+ORDER = "order"
 
 Errand = tuple[str, str, dict[str, str] | None]
 
@@ -35,7 +39,7 @@ ERRANDS: tuple[tuple[Errand, ...], ...] = (
     (("GET", "/", None), ("GET", "/api/orders", None)),
     (("GET", "/api/users", None),),
     (("GET", "/api/orders", None),),
-    (("POST", "/api/orders", {"item": "tea"}),),
+    (("POST", "/api/orders", {"item": ORDER}),),
     (("GET", "/api/orders", None),),
     (("GET", "/api/users", None),),
     (("POST", "/api/auth/login", {"username": "probe", "password": "wrong"}),),
@@ -91,7 +95,7 @@ class Traffic:
         requests = failed = 0
         users: set[str] = set()
         users_failed: set[str] = set()
-        for at, user, status in self._requests():
+        for at, user, status, _ in self._requests():
             if not begin <= at < end:
                 continue
             requests += 1
@@ -105,7 +109,11 @@ class Traffic:
         """Return the share of failed requests between two times, 0 to 1."""
         return self.count(since, until).share_failed
 
-    def _requests(self) -> Iterator[tuple[float, str, int]]:
+    def orders(self) -> set[str]:
+        """The orders that were accepted: users were told so, whatever became of them."""
+        return {order for _, _, status, order in self._requests() if status == CREATED and order}
+
+    def _requests(self) -> Iterator[tuple[float, str, int, str]]:
         try:
             file = self._layout.requests.open(encoding="utf-8")
         except FileNotFoundError:
@@ -114,8 +122,8 @@ class Traffic:
             for line in file:
                 if not line.endswith("\n"):
                     return  # just being written
-                at, user, status = line.split()
-                yield float(at), user, int(status)
+                at, user, status, *order = line.split()
+                yield float(at), user, int(status), " ".join(order)
 
 
 async def generate(layout: Layout, record: TextIO) -> None:
@@ -132,7 +140,7 @@ async def generate(layout: Layout, record: TextIO) -> None:
                 if len(under_way) < IN_FLIGHT:
                     user = users[number % len(users)]
                     errands = ERRANDS[number % len(ERRANDS)]
-                    task = asyncio.create_task(_visit(client, user, errands, record))
+                    task = asyncio.create_task(_visit(client, user, errands, record, number))
                     under_way.add(task)
                     task.add_done_callback(under_way.discard)
                 number += 1
@@ -142,17 +150,23 @@ async def generate(layout: Layout, record: TextIO) -> None:
 
 
 async def _visit(
-    client: aiohttp.ClientSession, user: str, errands: tuple[Errand, ...], record: TextIO
+    client: aiohttp.ClientSession,
+    user: str,
+    errands: tuple[Errand, ...],
+    record: TextIO,
+    number: int,
 ) -> None:
     headers = {"X-User-Hash": user}
-    for method, path, body in errands:
+    for method, path, sent in errands:
+        order = f"{ORDER}-{number}" if sent is not None and ORDER in sent.values() else ""
+        body = {"item": order} if order else sent
         try:
             async with client.request(method, path, headers=headers, json=body) as answer:
                 await answer.read()
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError):
             status = NO_ANSWER
-        record.write(f"{time.time():.6f} {user} {status}\n")
+        record.write(f"{time.time():.6f} {user} {status} {order}".rstrip() + "\n")
 
 
 async def _until_terminated(layout: Layout) -> None:

@@ -44,7 +44,8 @@ def make_steps(
 
     Databases are restored beside the live ones first, while everything runs. Where services can be
     stopped, nothing writes while data and code go back. Where they cannot, the code goes back
-    first: what the bad release would still write must not reach the data that came back.
+    first: what the bad release would still write must not reach the data that came back. Only what
+    CI deploys waits for the data: its migrations would not know the schema that is still there.
 
     Args:
         moves: the services' moves.
@@ -64,7 +65,6 @@ def make_steps(
     swaps = tuple(f"swap:{exchange.database}" for exchange in exchanges)
     closed = [swap(e, tuple(stop.id for stop in stops), past) for e in exchanges if stops]
     steps += [*stops, *closed]
-    first = swaps if closed else (steps[0].id,)
     pushed: dict[str, str] = {}
     deploys, proofs = list[Step](), list[Step]()
     for move in moves:
@@ -73,7 +73,9 @@ def make_steps(
             if move.service in commits:
                 steps.append(mark(kind, move, commits[move.service], before[0], reason, past))
                 before = (steps[-1].id,)
-        after = [*before, *(one for one in first if one not in before and one != steps[0].id)]
+        pushes = bool(swaps) and move.method in estimates.PUSHES
+        data = swaps if closed or pushes else ()
+        after = [*before, *data]
         key = shared_keys.get(move.service)
         if key is not None and move.method in estimates.PUSHES:
             after += [pushed[key]] if key in pushed else []
@@ -82,7 +84,7 @@ def make_steps(
         proofs.append(prove(move, past))
     steps += deploys
     if not closed:
-        moved = tuple(step.id for step in deploys)
+        moved = tuple(step.id for step in deploys if not set(swaps) & set(step.after))
         steps += [swap(e, (*_restored(e), *moved) or ready, past) for e in exchanges]
     starts = [start(name, deploys, swaps, past) for name in stopped]
     live = tuple(step.id for step in starts) or (() if closed else swaps)

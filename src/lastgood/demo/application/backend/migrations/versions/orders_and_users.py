@@ -17,6 +17,7 @@ def upgrade() -> None:
         "users",
         sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
         sa.Column("name", sa.Text, nullable=False, unique=True),
+        sa.Column("email", sa.Text),
     )
     op.create_table(
         "orders",
@@ -27,7 +28,8 @@ def upgrade() -> None:
             "placed_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
         ),
     )
-    op.bulk_insert(users, [{"name": f"user-{number}"} for number in range(USERS)])
+    names = [f"user-{number}" for number in range(USERS)]
+    op.bulk_insert(users, [{"name": name, "email": f"{name}@shop.invalid"} for name in names])
 
 
 def downgrade() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
+from contextlib import closing, suppress
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, NamedTuple
 
 from lastgood.app.databases.salvaging import salvage
 from lastgood.app.incidents import add_note
+from lastgood.demo.traffic import CREATED
 from lastgood.errors import LastgoodError
 
 if TYPE_CHECKING:
@@ -61,19 +62,16 @@ def register(production: Production, name: str) -> int:
     """
     deadline, tries = time.monotonic() + PATIENCE_S, 0
     while time.monotonic() < deadline:
-        request = urllib.request.Request(
-            f"{production.edge_url}/api/users",
-            data=json.dumps({"name": name}).encode(),
-            # Another user each time: a faulty release meets some of them, and always the same.
-            headers={"Content-Type": "application/json", "X-User-Hash": f"customer-{tries}"},
-            method="POST",
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+        # Another user each time: a faulty release meets some of them, and always the same.
+        headers = {"Content-Type": "application/json", "X-User-Hash": f"customer-{tries}"}
+        edge = HTTPConnection("127.0.0.1", production.layout.edge_port, timeout=10)
+        with suppress(OSError, HTTPException), closing(edge):
+            edge.request("POST", "/api/users", json.dumps({"name": name}), headers)
+            answer = edge.getresponse()
+            if answer.status == CREATED:
                 return int(json.load(answer)["id"])
-        except (urllib.error.URLError, TimeoutError):
-            tries += 1
-            time.sleep(0.05)
+        tries += 1
+        time.sleep(0.05)
     raise LastgoodError(
         "no customer could register",
         mend="run the demo again with --keep and look at the backend's logs",

@@ -19,6 +19,7 @@ from lastgood.errors import LastgoodError
 from lastgood.model.backup import BackupKind
 from lastgood.model.sealed import RecipientKind
 from lastgood.ports.database import KnowsRoom
+from lastgood.ports.swapping import Swapping
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -50,6 +51,8 @@ async def database_facts(project: Project, database: str) -> AsyncIterator[Fact]
     for fact in await asyncio.to_thread(lambda: list(_server(place))):
         yield fact
     yield _recipients(project, place)
+    if isinstance(place.database, Swapping):
+        yield await asyncio.to_thread(_swap, place.name, place.database)
     stored = f"{database}: store"
     try:
         yield await asyncio.to_thread(_store, place)
@@ -109,6 +112,19 @@ def _room(database: str, where: KnowsRoom) -> Fact:
     what = f"a copy takes {room.needed:,} bytes with a fifth to spare, {room.free:,} are free"
     mend = "make room on the server's disk, or set `warm_target: off`" if room.lacking() else ""
     return Fact(name=name, ok=not mend, what=f"{what} ({room.how})", mend=mend)
+
+
+def _swap(name: str, database: Swapping) -> Fact:
+    """Two empty scratch databases are swapped: a right to swap shows in nothing else."""
+    name = f"{name}: can be swapped"
+    try:
+        found = [*database.rehearse(), *database.obstacles(None)]
+    except LastgoodError as error:
+        return failed(name, error)
+    if not found:
+        return Fact(name=name, ok=True, what="a restored copy could take its place: it was tried")
+    what = "; ".join(problem.what for problem in found)
+    return Fact(name=name, ok=False, what=what, mend=found[0].mend)
 
 
 def _store(place: Place) -> Fact:

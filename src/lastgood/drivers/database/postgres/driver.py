@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lastgood.drivers.database.postgres.address import Address, server_of
+from lastgood.drivers.database.postgres.beside import beside
 from lastgood.drivers.database.postgres.content import (
     fingerprint,
     fix_text_forms,
@@ -16,6 +17,7 @@ from lastgood.drivers.database.postgres.faults import told
 from lastgood.drivers.database.postgres.foreign import examine, refuse_changed, script_of
 from lastgood.drivers.database.postgres.intake import refuse_powers, taken_in
 from lastgood.drivers.database.postgres.keeping import Keeping
+from lastgood.drivers.database.postgres.losing import compare
 from lastgood.drivers.database.postgres.programs import Programs, choose, newest, places
 from lastgood.drivers.database.postgres.restorepoint import restore_point
 from lastgood.drivers.database.postgres.restoring import Restore, left_out, without_owners
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
 
     from lastgood.drivers.database.postgres.options import PostgresOptions
     from lastgood.model.backup import Fingerprint
+    from lastgood.model.loss import Loss
     from lastgood.ports.database import Heard, Kept, Room
+    from lastgood.ports.swapping import Copy
     from lastgood.ports.toolbox import Toolbox
 
 # DROP DATABASE ... WITH (FORCE) came with it.
@@ -242,6 +246,15 @@ class PostgresDatabase:
         what = f"the room on the server of {self._live.name} is not known"
         with self._keeping.sides.connected(what) as connection:
             return room_on(connection, self._live.name, names, self._options.disk)
+
+    def loss(self, copy: Copy, *, longest_s: float) -> Loss:
+        """See `Swapping.loss`."""
+        with (
+            beside(copy, self._live, self._home, self._masker) as closed,
+            self._live.connected() as live,
+            self._told(self._live.name),
+        ):
+            return compare(live, closed, None, longest_s)
 
     def restore_point(self, name: str) -> str:
         """See `RestorePoints.restore_point`."""

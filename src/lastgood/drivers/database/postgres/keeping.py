@@ -38,10 +38,11 @@ class Keeping:
     Args:
         live: the live database's name.
         admin: an address on its server whose role may make databases.
+        mark: what tells them from others.
     """
 
-    def __init__(self, live: str, admin: Address, masker: Masker) -> None:
-        self.sides = Sides(live, admin, masker, elsewhere=False, mark=KEPT_MARK)
+    def __init__(self, live: str, admin: Address, masker: Masker, mark: str = KEPT_MARK) -> None:
+        self.sides = Sides(live, admin, masker, elsewhere=False, mark=mark)
         self._from = Sides(live, admin, masker, elsewhere=False)
 
     def keep(self, side: str) -> None:

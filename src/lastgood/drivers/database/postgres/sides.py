@@ -25,6 +25,7 @@ LONGEST_NAME = 63
 MARK = "__lg_"
 # Another mark, so that who removes forgotten side databases does not even see the kept ones.
 KEPT_MARK = "__lgwarm_"
+QUARANTINE_MARK = "__lgq_"
 _ID = re.compile(r"(?!.*__lg)[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
 _DIGEST = 8
 _MAY_CREATE = """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 # What pg_dump takes: no temporary table, nothing of the system, nothing that an extension made.
-_OURS = """
+OURS = """
     n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
@@ -21,13 +21,13 @@ _OURS = """
 _TABLES = f"""
     SELECT n.nspname, c.relname, pg_catalog.format('%I.%I', n.nspname, c.relname)
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind = 'r' AND {_OURS}
+     WHERE c.relkind = 'r' AND {OURS}
      ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C" """  # noqa: S608 - no text from outside
 _SEQUENCES = _TABLES.replace("c.relkind = 'r'", "c.relkind = 'S'")
 _UNREADABLE = f"""
     SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p', 'S') AND {_OURS}
+     WHERE c.relkind IN ('r', 'p', 'S') AND {OURS}
        AND (NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
             OR NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')
             OR c.relkind <> 'S' AND pg_catalog.row_security_active(c.oid))

@@ -1,0 +1,92 @@
+"""Two databases that are asked the same at the same time, each in a snapshot of its own."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from lastgood.drivers.database.postgres.content import fix_text_forms
+from lastgood.drivers.database.postgres.dumping import LOCK_WAIT_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from psycopg import Connection
+
+_Answer = TypeVar("_Answer")
+_CANCEL_S = 5.0
+# A hash of rows in memory is three times as fast as one on the disk; and a cursor is read whole.
+_SETTINGS = {"work_mem": "64MB", "cursor_tuple_fraction": "1", "lock_timeout": str(LOCK_WAIT_MS)}
+
+
+class Both(NamedTuple):
+    """The connections to the live database and to the copy."""
+
+    live: Connection[Any]
+    copy: Connection[Any]
+
+    def ask(self, question: Callable[[Connection[Any]], _Answer]) -> tuple[_Answer, _Answer]:
+        """The answers of both; when one fails, or we are interrupted, the other is cancelled."""
+        with ThreadPoolExecutor(2) as pool:
+            asked = [(pool.submit(question, side), side) for side in self]
+            try:
+                done, _ = wait([future for future, _ in asked], return_when=FIRST_EXCEPTION)
+            finally:
+                for future, side in asked:
+                    if not future.done():
+                        _cancel(side)
+            for future in done:
+                future.result()  # what failed first: the other one only says that it was cancelled
+            (live, _), (copy, _) = asked
+            return live.result(), copy.result()
+
+    def limit(self, seconds: float) -> None:
+        """Let the server itself end what takes longer."""
+        for side in self:
+            # Zero would mean no limit at all.
+            limit = max(1, int(seconds * 1000))
+            side.execute(f"SET LOCAL statement_timeout = {limit}".encode())
+
+    @property
+    def lost(self) -> bool:
+        """Whether one of the connections is gone, and no more can be asked of it."""
+        return any(side.closed for side in self)
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Give back locks and settings, and go on after an error."""
+        from psycopg import Rollback  # noqa: PLC0415 - a quarter of a second, for those who need it
+
+        with self.live.transaction() as live, self.copy.transaction():
+            yield
+            raise Rollback(live)
+
+
+@contextmanager
+def snapshots(live: Connection[Any], copy: Connection[Any]) -> Iterator[Both]:
+    """Hold a snapshot of each, read-only; the connections' settings stay changed afterwards."""
+    both = Both(live, copy)
+    for side in both:
+        fixed(side)
+        side.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    try:
+        yield both
+    finally:
+        for side in both:
+            if not side.closed:
+                side.execute("ROLLBACK")
+
+
+def fixed(connection: Connection[Any]) -> None:
+    """Fix the forms of values, and how rows are compared, for the rest of the connection."""
+    fix_text_forms(connection)
+    for name, value in _SETTINGS.items():
+        connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+
+
+def _cancel(side: Connection[Any]) -> None:
+    import psycopg  # noqa: PLC0415 - see above
+
+    with suppress(psycopg.Error):
+        side.cancel_safe(timeout=_CANCEL_S)

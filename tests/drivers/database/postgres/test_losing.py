@@ -1,0 +1,141 @@
+"""What would be lost: exact against a model of random edits, honest where it cannot be."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from lastgood.drivers.database.postgres.both import snapshots
+from lastgood.drivers.database.postgres.differing import Only, differing_rows
+from lastgood.drivers.database.postgres.losing import compare
+from lastgood.drivers.database.postgres.pairing import pairs
+from lastgood.errors import RefusedError
+from lastgood.model.loss import Precision
+from lastgood.ports.swapping import Closed, Copy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.drivers.database.postgres.conftest import Case
+
+    from lastgood.model.loss import Loss, TableLoss
+
+LONGEST_S = 60.0
+
+
+@contextmanager
+def sides(case: Case) -> Iterator[tuple[psycopg.Connection[Any], psycopg.Connection[Any]]]:
+    """The live database and a copy of it that differs since."""
+    with ExitStack() as stack:
+        dsns = case.dsn, case.server.dsn(f"{case.name}_copy")
+        live, copy = (
+            stack.enter_context(psycopg.connect(dsn, autocommit=True, client_encoding="UTF8"))
+            for dsn in dsns
+        )
+        yield live, copy
+
+
+def copied(case: Case) -> None:
+    case.server.execute(f'CREATE DATABASE "{case.name}_copy" TEMPLATE "{case.name}"')
+
+
+def changed(case: Case, *statements: str) -> None:
+    """Changes the copy."""
+    case.server.execute(*statements, name=f"{case.name}_copy")
+
+
+def lost(case: Case, longest_s: float = LONGEST_S) -> Loss:
+    with sides(case) as (live, copy):
+        return compare(live, copy, None, longest_s)
+
+
+def numbers(loss: Loss) -> dict[str, tuple[int | None, ...]]:
+    return {table.table: counts(table) for table in loss.tables}
+
+
+def counts(table: TableLoss) -> tuple[int | None, ...]:
+    return (
+        table.live_rows, table.restored_rows, table.vanishing, table.returning, table.changing
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_edits_are_counted_exactly(case: Case, seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - edits, no secrets
+    case.execute(
+        """CREATE TABLE users (a int, "B b" text, v text, w numeric, PRIMARY KEY ("B b", a));
+        INSERT INTO users SELECT n % 700, 'k' || n / 700, 'v' || n, n
+          FROM generate_series(1, 3000) n;
+        ANALYZE users;
+        CREATE TABLE bag AS SELECT n % 100 AS n, 'x' AS x FROM generate_series(1, 500) n"""
+    )
+    copied(case)
+    keys = [(n % 700, f"k{n // 700}") for n in range(1, 3001)]
+    gone, other = keys[: (some := random.randint(0, 300))], random.sample(keys, 200)
+    edited = set(other) - set(gone)
+    fresh = random.randint(0, 50)
+    with psycopg.connect(case.dsn) as live:
+        for a, b in gone:
+            live.execute('DELETE FROM users WHERE a = %s AND "B b" = %s', (a, b))
+        for a, b in other:
+            live.execute('UPDATE users SET w = w + 1 WHERE a = %s AND "B b" = %s', (a, b))
+        for n in range(fresh):
+            live.execute("INSERT INTO users VALUES (%s, 'new')", (n,))
+        live.execute("INSERT INTO bag SELECT 7, 'x' FROM generate_series(1, 12)")
+        live.execute("DELETE FROM bag WHERE n = 8")
+        live.execute("UPDATE bag SET x = 'y' WHERE n = 9")
+
+    loss = lost(case)
+
+    assert numbers(loss) == {
+        "public.bag": (507, 500, 17, 10, 0),
+        "public.users": (3000 - some + fresh, 3000, fresh, some, len(edited)),
+    }
+    assert loss.complete
+    with sides(case) as (live, copy), snapshots(live, copy) as both:
+        (_, users) = pairs(both)
+        found = list(differing_rows(live, copy, users))
+    named = {only: {key for key, one in found if one is only} for only in Only}
+    assert named[Only.LIVE] == {("new", str(n)) for n in range(fresh)}
+    assert named[Only.COPY] == {(b, str(a)) for a, b in gone}
+    assert named[Only.CHANGED] == {(b, str(a)) for a, b in edited}
+    assert len(found) == fresh + some + len(edited)
+
+
+def test_nothing_is_lost_to_an_equal_copy(embedded_case: Case) -> None:
+    case = embedded_case
+    case.execute("CREATE TABLE users AS SELECT n AS id FROM generate_series(1, 10) n")
+    copied(case)
+
+    loss = lost(case)
+
+    assert numbers(loss) == {"public.users": (10, 10, 0, 0, 0)}
+    assert [table.precision for table in loss.tables] == [Precision.EXACT]
+    assert not loss.tables[0].differs
+
+
+@pytest.mark.parametrize(("kind", "mark"), [(Closed.KEPT, "lgwarm"), (Closed.QUARANTINED, "lgq")])
+def test_a_closed_copy_is_read_and_closed_again(
+    embedded_case: Case, kind: Closed, mark: str
+) -> None:
+    case = embedded_case
+    case.execute("CREATE TABLE users AS SELECT n AS id FROM generate_series(1, 10) n")
+    name = f"{case.name}__{mark}_one"
+    case.server.execute(
+        f'CREATE DATABASE "{name}" TEMPLATE "{case.name}" OWNER "{case.role}" '
+        "ALLOW_CONNECTIONS false"
+    )
+    case.execute("DELETE FROM users WHERE id < 4")
+
+    loss = case.driver().loss(Copy(kind=kind, id="one"), longest_s=LONGEST_S)
+
+    assert numbers(loss) == {"public.users": (7, 10, 0, 3, 0)}
+    with pytest.raises(psycopg.OperationalError, match="not currently accepting"):
+        psycopg.connect(case.server.dsn(name))
+    with pytest.raises(RefusedError) as error:
+        case.driver().loss(Copy(kind=kind, id="two"), longest_s=LONGEST_S)
+    assert error.value.code == "no-copy"

@@ -45,6 +45,7 @@ class TableSalvage(Noun, frozen=True, kw_only=True):
         deleted: rows that the live one has and the replaced one has not: deleted since the backup,
             and back again.
         deleted_keys: the first of those.
+        said: what people should know beside, e.g. columns that were left out.
         why: why nothing was brought at all, e.g. for want of a key; empty otherwise.
     """
 
@@ -56,6 +57,7 @@ class TableSalvage(Noun, frozen=True, kw_only=True):
     updated: int = 0
     deleted: int = 0
     deleted_keys: tuple[dict[str, str], ...] = ()
+    said: tuple[str, ...] = ()
     why: str = ""
 
 

@@ -22,6 +22,7 @@ from lastgood.drivers.database.postgres.programs import Programs, choose, newest
 from lastgood.drivers.database.postgres.restorepoint import restore_point
 from lastgood.drivers.database.postgres.restoring import Restore, left_out, without_owners
 from lastgood.drivers.database.postgres.room import refuse_crowded, room_on
+from lastgood.drivers.database.postgres.salvaging import Terms, salvage
 from lastgood.drivers.database.postgres.sides import Sides, may_create, role_of
 from lastgood.drivers.database.postgres.snapshot import HeldSnapshot, hold
 from lastgood.drivers.database.postgres.template import Template
@@ -29,6 +30,7 @@ from lastgood.drivers.database.postgres.verifying import verified
 from lastgood.errors import LastgoodError, RefusedError, RemoteError
 from lastgood.model.problem import Problem
 from lastgood.ports.database import DatabaseFacts, ForeignDump, Intake
+from lastgood.ports.swapping import Closed, Copy
 from lastgood.process.masking import Masker, harmless
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from lastgood.drivers.database.postgres.options import PostgresOptions
     from lastgood.model.backup import Fingerprint
     from lastgood.model.loss import Loss
+    from lastgood.model.salvage import Salvage
     from lastgood.ports.database import Heard, Kept, Room
     from lastgood.ports.swapping import Copy
     from lastgood.ports.toolbox import Toolbox
@@ -255,6 +258,13 @@ class PostgresDatabase:
             self._told(self._live.name),
         ):
             return compare(live, closed, None, longest_s)
+
+    def salvage(self, quarantine: str, *, dry_run: bool, fence: Callable[[], None]) -> Salvage:
+        """See `Swapping.salvage`."""
+        replaced = Copy(kind=Closed.QUARANTINED, id=quarantine)
+        terms = Terms(self._options.salvage_limit, dry_run, fence)
+        with beside(replaced, self._live, self._home, self._masker) as copy:
+            return salvage(self._live, copy, terms, self._masker)
 
     def restore_point(self, name: str) -> str:
         """See `RestorePoints.restore_point`."""

@@ -64,8 +64,13 @@ def explain(what: str, error: psycopg.Error, masker: Masker, code: str) -> Lastg
     kind = RefusedError if code == "not-permitted" else RemoteError
     return kind(
         what,
-        cause=masker.mask(harmless(masker.mask(str(error).strip())))[:_LONGEST],
+        cause=shown(str(error).strip(), masker, _LONGEST),
         mend=mend,
         code=code,
         retryable=code in _RETRYABLE,
     )
+
+
+def shown(text: str, masker: Masker, longest: int) -> str:
+    """Text of the server's as people may see it: without secrets, and without what acts."""
+    return masker.mask(harmless(masker.mask(text)))[:longest]

@@ -159,6 +159,9 @@ class PostgresOptions(DriverOptions):
     )
     verify: tuple[Query, ...] = Field((), description="Queries that a restored copy must satisfy.")
     verify_timeout: Interval = Field(60.0, description="A query that takes longer has failed.")
+    salvage_limit: Duration = Field(
+        300.0, description="A salvage that would keep others waiting for longer is given up."
+    )
     before_open: tuple[Hook, ...] = Field(
         (), description="What is done in a restored database before clients come back."
     )

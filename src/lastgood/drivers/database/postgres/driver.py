@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from lastgood.model.loss import Loss
     from lastgood.model.salvage import Salvage
     from lastgood.ports.database import Heard, Kept, Room
-    from lastgood.ports.swapping import Copy
     from lastgood.ports.toolbox import Toolbox
 
 # DROP DATABASE ... WITH (FORCE) came with it.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from lastgood.drivers.database.postgres.belongings import Belongings
+from lastgood.drivers.database.postgres.settings import revoked
 from lastgood.drivers.database.postgres.sides import KEPT_MARK, Sides
 from lastgood.errors import RefusedError
 from lastgood.model.problem import Problem
@@ -63,7 +66,7 @@ class Keeping:
                     mend="drop one of the two",
                     code="side-exists",
                 )
-            _close(connection, old)
+            close(connection, old)
             rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
             connection.execute(rename.format(sql.Identifier(old), sql.Identifier(new)))
 
@@ -73,7 +76,7 @@ class Keeping:
         with self.sides.connected(f"the kept database {name} cannot be closed") as connection:
             if connection.execute(_THERE, ([name],)).fetchone() is None:
                 raise _no_side(side)
-            _close(connection, name)
+            close(connection, name)
 
     def found(self) -> list[Kept]:
         """Those that are there, with what is wrong with their doors."""
@@ -85,19 +88,36 @@ class Keeping:
             ]
 
 
-def _close(connection: Connection[Any], name: str) -> None:
+def close(connection: Connection[Any], name: str) -> None:
+    """Close a database to everybody; when it is opened only its owner may enter."""
     from psycopg import sql  # noqa: PLC0415 - see above
 
-    database = sql.Identifier(name)
     closed = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false")
-    connection.execute(closed.format(database))
+    connection.execute(closed.format(sql.Identifier(name)))
     admitted: list[str | None] = next(
         (roles for found, _, roles in connection.execute(_FOUND, (name,)) if found == name), []
     )
+    _take_passed_on(connection, name)
     for role in admitted:
-        whom = sql.SQL("PUBLIC") if role is None else sql.Identifier(role)
-        revoke = sql.SQL("REVOKE ALL ON DATABASE {} FROM {}")
-        connection.execute(revoke.format(database, whom))
+        # With what they passed on to others.
+        connection.execute(revoked(name, (role,), cascade=True))
+
+
+def _take_passed_on(connection: Connection[Any], name: str) -> None:
+    """Take what members of the owner gave in their own name: only in that name it can be."""
+    from psycopg import errors, sql  # noqa: PLC0415 - see above
+
+    of = Belongings.of(connection, name)
+    for right in of.rights:
+        if right.grantor == of.owner:
+            continue
+        # Where we may not act for them it stays, and is told with whom it admits.
+        with suppress(errors.InsufficientPrivilege), connection.transaction():
+            connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(right.grantor)))
+            # By itself: for all rights at once the server would take the owner for who gave them.
+            revoke = revoked(name, (right.grantee,), privilege=right.privilege, cascade=True)
+            connection.execute(revoke)
+            connection.execute("RESET ROLE")
 
 
 def _problems(name: str, allows: bool, admitted: list[str | None]) -> Iterator[Problem]:  # noqa: FBT001 - a row's columns

@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from lastgood.drivers.database.postgres.belongings import Belongings
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from psycopg import Connection
-    from psycopg.sql import Composed
+    from psycopg.sql import Composed, Identifier
+
+    from lastgood.drivers.database.postgres.belongings import Right, Setting
 
 # Their value is a list of names; written as one literal it would become one strange name.
 _LISTS = frozenset(
@@ -24,68 +28,102 @@ _LISTS = frozenset(
 )
 _ELEMENT = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^",]*?))\s*(,|$)')
 
-_DATABASE = """
-    SELECT pg_catalog.pg_get_userbyid(datdba), datconnlimit, datacl IS NOT NULL,
-           pg_catalog.shobj_description(oid, 'pg_database')
-      FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"""
-_RIGHTS = """
-    SELECT a.privilege_type, a.grantee, pg_catalog.pg_get_userbyid(a.grantee), a.is_grantable
-      FROM pg_catalog.pg_database d CROSS JOIN LATERAL pg_catalog.aclexplode(d.datacl) a
-     WHERE d.datname = pg_catalog.current_database() ORDER BY 3, 1"""
-_SET = """
-    SELECT s.setrole, pg_catalog.pg_get_userbyid(s.setrole), pg_catalog.unnest(s.setconfig)
-      FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
-     WHERE d.datname = pg_catalog.current_database() ORDER BY 2, 3"""
-
 
 def settings(connection: Connection[Any]) -> bytes:
-    """The statements, one a line, as psql reads them."""
+    """The statements for the connection's database, one a line, as psql reads them."""
     encoding = connection.info.encoding
+    name = connection.info.dbname
     written = "\n".join(
-        f"{statement.as_string(connection)};" for statement in _statements(connection)
+        f"{statement.as_string(connection)};"
+        for statement in _statements(name, Belongings.of(connection, name))
     )
-    name = connection.info.parameter_status("client_encoding") or "UTF8"
-    head = f"SET client_encoding TO '{name}';\nSET standard_conforming_strings TO on;\n"
+    client = connection.info.parameter_status("client_encoding") or "UTF8"
+    head = f"SET client_encoding TO '{client}';\nSET standard_conforming_strings TO on;\n"
     return f"{head}{written}\n".encode(encoding)
 
 
-def _statements(connection: Connection[Any]) -> Iterator[Composed]:
+def _statements(name: str, of: Belongings) -> Iterator[Composed]:
+    yield owned(name, of.owner)
+    yield limited(name, of.limit)
+    if of.comment is not None:
+        yield commented(name, of.comment)
+    if of.has_rights:
+        yield revoked(name, (None, of.owner))
+        yield from (granted(name, right) for right in of.rights)
+    for setting, value in of.settings.items():
+        yield put(name, setting, value)
+
+
+def owned(name: str, owner: str) -> Composed:
+    """Give a database its owner."""
     from psycopg import sql  # noqa: PLC0415 - a quarter of a second, for those who need it
 
-    name = sql.Identifier(connection.info.dbname)
-    row = connection.execute(_DATABASE).fetchone()
-    if row is None:  # we are connected to it
-        return
-    owner, limit, has_rights, comment = row
-    yield sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(owner))
-    yield sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(name, sql.SQL(str(int(limit))))
-    if comment is not None:
-        yield sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(comment))
-    if has_rights:
-        yield from _rights(connection, owner)
-    for role, role_name, setting in connection.execute(_SET).fetchall():
-        key, _, value = setting.partition("=")
-        whose = sql.SQL("DATABASE {}").format(name)
-        if role:
-            whose = sql.SQL("ROLE {} IN {}").format(sql.Identifier(role_name), whose)
-        yield sql.SQL("ALTER {} SET {} TO {}").format(
-            whose, sql.SQL(".").join(map(sql.Identifier, key.split("."))), _value(key, value)
-        )
+    statement = sql.SQL("ALTER DATABASE {} OWNER TO {}")
+    return statement.format(sql.Identifier(name), sql.Identifier(owner))
 
 
-def _rights(connection: Connection[Any], owner: str) -> Iterator[Composed]:
+def limited(name: str, limit: int) -> Composed:
+    """Give a database its limit of connections."""
     from psycopg import sql  # noqa: PLC0415 - see above
 
-    name = sql.Identifier(connection.info.dbname)
-    # From nothing, so that what a new database gives everybody is not left.
-    yield sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC, {}").format(name, sql.Identifier(owner))
-    for right, grantee, role, grantable in connection.execute(_RIGHTS).fetchall():
-        yield sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
-            sql.SQL(right),
-            name,
-            sql.Identifier(role) if grantee else sql.SQL("PUBLIC"),
-            sql.SQL(" WITH GRANT OPTION" if grantable else ""),
-        )
+    statement = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}")
+    return statement.format(sql.Identifier(name), sql.SQL(str(int(limit))))
+
+
+def commented(name: str, comment: str | None) -> Composed:
+    """Give a database its comment."""
+    from psycopg import sql  # noqa: PLC0415 - see above
+
+    statement = sql.SQL("COMMENT ON DATABASE {} IS {}")
+    return statement.format(sql.Identifier(name), sql.Literal(comment))
+
+
+def revoked(
+    name: str, roles: tuple[str | None, ...], *, privilege: str = "ALL", cascade: bool = False
+) -> Composed:
+    """Take all rights, or one, on a database from roles; None stands for everybody.
+
+    From nothing rights are given anew, so that what a new database gives everybody is not left.
+    """
+    from psycopg import sql  # noqa: PLC0415 - see above
+
+    return sql.SQL("REVOKE {} ON DATABASE {} FROM {}{}").format(
+        sql.SQL(privilege),
+        sql.Identifier(name),
+        sql.SQL(", ").join(map(_grantee, roles)),
+        sql.SQL(" CASCADE" if cascade else ""),
+    )
+
+
+def granted(name: str, right: Right) -> Composed:
+    """Give a right on a database."""
+    from psycopg import sql  # noqa: PLC0415 - see above
+
+    return sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
+        sql.SQL(right.privilege),
+        sql.Identifier(name),
+        _grantee(right.grantee),
+        sql.SQL(" WITH GRANT OPTION" if right.grantable else ""),
+    )
+
+
+def put(name: str, setting: Setting, value: str | None) -> Composed:
+    """Let a setting hold in a database; None lets it hold no more."""
+    from psycopg import sql  # noqa: PLC0415 - see above
+
+    whose = sql.SQL("DATABASE {}").format(sql.Identifier(name))
+    if setting.role is not None:
+        whose = sql.SQL("ROLE {} IN {}").format(sql.Identifier(setting.role), whose)
+    key = sql.SQL(".").join(map(sql.Identifier, setting.key.split(".")))
+    if value is None:
+        return sql.SQL("ALTER {} RESET {}").format(whose, key)
+    return sql.SQL("ALTER {} SET {} TO {}").format(whose, key, _value(setting.key, value))
+
+
+def _grantee(role: str | None) -> Composed | Identifier:
+    from psycopg import sql  # noqa: PLC0415 - see above
+
+    return sql.Identifier(role) if role is not None else sql.SQL("{}").format(sql.SQL("PUBLIC"))
 
 
 def _value(key: str, value: str) -> Composed:

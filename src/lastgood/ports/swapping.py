@@ -106,23 +106,28 @@ class Swapping(Protocol):
         """Let a copy take the live database's place; the live one is quarantined.
 
         It happens wholly or not at all: killed at any point, the server itself lets clients in
-        again within seconds, to one of the two.
+        again within seconds, to one of the two. What is done twice is refused the second time:
+        who does not know whether it was done asks `quarantined` first.
 
         Args:
             copy: what shall be live.
-            quarantine: the id under which the live one is kept, closed.
+            quarantine: the id under which the live one is kept, closed; one that begins with the
+                time lets the oldest be found.
             accepted: how many rows may vanish; None when it was accepted that nobody knows.
             fence: raises when we have no say any more; called right before the point of no return.
             drop_slots: drop the replaced one's logical replication slots.
 
         Raises:
             RefusedError: something stands in the way, or more would be lost than was accepted
-                (`loss-over-accepted`); nothing was changed.
-            RemoteError: the server failed.
+                (`loss-over-accepted`), or there is a quarantined one of this id
+                (`quarantine-exists`); nothing was changed.
+            RemoteError: the server failed; nothing was replaced, unless the code is
+                `swap-in-doubt`: then nobody knows until the server answers again.
+            ChildError: a command of the project's hooks failed; nothing was replaced.
         """
 
     def quarantined(self) -> list[Quarantined]:
-        """The replaced databases that are there, the oldest first."""
+        """The replaced databases that are there, by their ids."""
 
     def drop_quarantined(self, quarantine: str) -> None:
         """Remove a replaced one; one that is not there is removed already."""

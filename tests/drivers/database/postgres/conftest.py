@@ -43,6 +43,21 @@ def restartable() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def logical() -> Iterator[Server]:
+    """A server with logical replication and prepared transactions."""
+    settings = {"wal_level": "logical", "max_prepared_transactions": "5"}
+    with running(_programs(), **settings) as server:
+        yield server
+
+
+@pytest.fixture
+def lasting() -> Iterator[Server]:
+    """As `restartable`; what it has answered it has on its disk."""
+    with running(_programs(), synchronous_commit="on") as server:
+        yield server
+
+
 @pytest.fixture
 def many_locks() -> Iterator[Server]:
     """A server that can hold a lock on very many tables."""

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lastgood.drivers.database.postgres.address import Address, server_of
-from lastgood.drivers.database.postgres.beside import beside
 from lastgood.drivers.database.postgres.content import (
     fingerprint,
     fix_text_forms,
@@ -17,12 +16,11 @@ from lastgood.drivers.database.postgres.faults import told
 from lastgood.drivers.database.postgres.foreign import examine, refuse_changed, script_of
 from lastgood.drivers.database.postgres.intake import refuse_powers, taken_in
 from lastgood.drivers.database.postgres.keeping import Keeping
-from lastgood.drivers.database.postgres.losing import compare
 from lastgood.drivers.database.postgres.programs import Programs, choose, newest, places
+from lastgood.drivers.database.postgres.replaceable import Replaceable
 from lastgood.drivers.database.postgres.restorepoint import restore_point
 from lastgood.drivers.database.postgres.restoring import Restore, left_out, without_owners
 from lastgood.drivers.database.postgres.room import refuse_crowded, room_on
-from lastgood.drivers.database.postgres.salvaging import Terms, salvage
 from lastgood.drivers.database.postgres.sides import Sides, may_create, role_of
 from lastgood.drivers.database.postgres.snapshot import HeldSnapshot, hold
 from lastgood.drivers.database.postgres.template import Template
@@ -30,7 +28,6 @@ from lastgood.drivers.database.postgres.verifying import verified
 from lastgood.errors import LastgoodError, RefusedError, RemoteError
 from lastgood.model.problem import Problem
 from lastgood.ports.database import DatabaseFacts, ForeignDump, Intake
-from lastgood.ports.swapping import Closed, Copy
 from lastgood.process.masking import Masker, harmless
 
 if TYPE_CHECKING:
@@ -41,8 +38,6 @@ if TYPE_CHECKING:
 
     from lastgood.drivers.database.postgres.options import PostgresOptions
     from lastgood.model.backup import Fingerprint
-    from lastgood.model.loss import Loss
-    from lastgood.model.salvage import Salvage
     from lastgood.ports.database import Heard, Kept, Room
     from lastgood.ports.toolbox import Toolbox
 
@@ -61,13 +56,14 @@ def make(options: PostgresOptions, toolbox: Toolbox) -> PostgresDatabase:
     return PostgresDatabase(options, toolbox)
 
 
-class PostgresDatabase:
-    """Implements `ports.database.Database`."""
+class PostgresDatabase(Replaceable):
+    """Implements `ports.database.Database`, and `ports.swapping.Swapping`."""
 
     def __init__(self, options: PostgresOptions, toolbox: Toolbox) -> None:
         self._options = options
         self._masker = Masker()
         self._private = toolbox.state / "postgres" / toolbox.name
+        self._base = toolbox.base
         self._live = Address(options.live.reveal(), self._masker)
         proof = options.proof_dsn
         self._elsewhere = proof is not None
@@ -248,22 +244,6 @@ class PostgresDatabase:
         what = f"the room on the server of {self._live.name} is not known"
         with self._keeping.sides.connected(what) as connection:
             return room_on(connection, self._live.name, names, self._options.disk)
-
-    def loss(self, copy: Copy, *, longest_s: float) -> Loss:
-        """See `Swapping.loss`."""
-        with (
-            beside(copy, self._live, self._home, self._masker) as closed,
-            self._live.connected() as live,
-            self._told(self._live.name),
-        ):
-            return compare(live, closed, None, longest_s)
-
-    def salvage(self, quarantine: str, *, dry_run: bool, fence: Callable[[], None]) -> Salvage:
-        """See `Swapping.salvage`."""
-        replaced = Copy(kind=Closed.QUARANTINED, id=quarantine)
-        terms = Terms(self._options.salvage_limit, dry_run, fence)
-        with beside(replaced, self._live, self._home, self._masker) as copy:
-            return salvage(self._live, copy, terms, self._masker)
 
     def restore_point(self, name: str) -> str:
         """See `RestorePoints.restore_point`."""

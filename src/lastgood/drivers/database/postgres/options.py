@@ -165,6 +165,9 @@ class PostgresOptions(DriverOptions):
     before_open: tuple[Hook, ...] = Field(
         (), description="What is done in a restored database before clients come back."
     )
+    before_open_timeout: Interval = Field(
+        10.0, description="A hook of `before_open` that takes longer has failed."
+    )
 
     @field_validator("warm_target", mode="before")
     @classmethod

@@ -1,0 +1,97 @@
+"""What the driver offers beside a database's backups: to let a copy take its place."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lastgood.drivers.database.postgres.beside import beside
+from lastgood.drivers.database.postgres.faults import told
+from lastgood.drivers.database.postgres.hooks import Hooks
+from lastgood.drivers.database.postgres.losing import compare
+from lastgood.drivers.database.postgres.salvaging import Terms, salvage
+from lastgood.drivers.database.postgres.swapping import Counting, Swaps
+from lastgood.ports.swapping import Closed, Copy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from lastgood.drivers.database.postgres.address import Address
+    from lastgood.drivers.database.postgres.options import PostgresOptions
+    from lastgood.model.loss import Loss
+    from lastgood.model.problem import Problem
+    from lastgood.model.salvage import Salvage
+    from lastgood.ports.swapping import Quarantined, Swapped
+    from lastgood.process.masking import Masker
+
+
+class Replaceable:
+    """The part of the driver that implements `ports.swapping.Swapping`."""
+
+    _options: PostgresOptions
+    _live: Address
+    _home: Address
+    _masker: Masker
+    _private: Path
+    _base: Path
+
+    def loss(self, copy: Copy, *, longest_s: float) -> Loss:
+        """See `Swapping.loss`."""
+        with (
+            beside(copy, self._live, self._home, self._masker) as closed,
+            self._live.connected() as live,
+            told(f"the work on the database {self._live.name} failed", self._masker),
+        ):
+            return compare(live, closed, None, longest_s)
+
+    def obstacles(self, copy: Copy | None, *, drop_slots: bool = False) -> list[Problem]:
+        """See `Swapping.obstacles`."""
+        return self._swaps.obstacles(copy, drop_slots=drop_slots)
+
+    def rehearse(self) -> list[Problem]:
+        """See `Swapping.rehearse`."""
+        return self._swaps.rehearse()
+
+    def swap(
+        self,
+        copy: Copy,
+        quarantine: str,
+        accepted: int | None,
+        *,
+        fence: Callable[[], None],
+        drop_slots: bool = False,
+    ) -> Swapped:
+        """See `Swapping.swap`."""
+        return self._swaps.swap(copy, quarantine, accepted, fence=fence, drop_slots=drop_slots)
+
+    def quarantined(self) -> list[Quarantined]:
+        """See `Swapping.quarantined`."""
+        return self._swaps.quarantined()
+
+    def drop_quarantined(self, quarantine: str) -> None:
+        """See `Swapping.drop_quarantined`."""
+        self._swaps.drop_quarantined(quarantine)
+
+    def salvage(self, quarantine: str, *, dry_run: bool, fence: Callable[[], None]) -> Salvage:
+        """See `Swapping.salvage`."""
+        replaced = Copy(kind=Closed.QUARANTINED, id=quarantine)
+        terms = Terms(self._options.salvage_limit, dry_run, fence)
+        with beside(replaced, self._live, self._home, self._masker) as copy:
+            return salvage(self._live, copy, terms, self._masker)
+
+    @cached_property
+    def _swaps(self) -> Swaps:
+        options = self._options
+        hooks = Hooks(
+            options.before_open,
+            options.before_open_timeout,
+            self._base,
+            self._private / "guards",
+            self._masker,
+        )
+        counting = Counting(self._counted, compare)
+        return Swaps(self._live, self._home, counting, hooks, self._masker)
+
+    def _counted(self, copy: Copy, longest_s: float) -> Loss:
+        return self.loss(copy, longest_s=longest_s)

@@ -74,6 +74,8 @@ INSERT INTO users (email) SELECT n || '@shop' FROM generate_series(1, 20) n;
 INSERT INTO orders (owner, price) SELECT n, n FROM generate_series(1, 20) n;
 INSERT INTO tree VALUES (1, NULL);
 INSERT INTO rooms VALUES (1, '[1,2)');
+CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);
+INSERT INTO alembic_version VALUES ('0001');
 INSERT INTO events VALUES (1, '2026-01-01', 1);
 INSERT INTO ODD.ODD VALUES ('same');
 GRANT SELECT ON users TO pg_monitor WITH GRANT OPTION;
@@ -104,6 +106,7 @@ INSERT INTO ruled VALUES (1);
 INSERT INTO changed VALUES (1, 'x', 'fits', 1), (2, 'x', 'too long', 1), (3, 'x', 'y', 99999);
 INSERT INTO stricter VALUES (1, 1, 1), (2, 7, NULL), (3, 7, 2), (4, -1, 3);
 INSERT INTO demanding VALUES (1);
+UPDATE alembic_version SET version_num = '0002';
 INSERT INTO ODD.ODD VALUES ('it''s "new" %s {}', 1);
 INSERT INTO falling DEFAULT VALUES;
 INSERT INTO falling DEFAULT VALUES;
@@ -194,6 +197,13 @@ def test_the_second_finds_nothing_to_bring(story: Story) -> None:
     assert story.second.left == story.first.left
     assert story.second.sequences == {}
     assert story.after_second == story.after_first
+
+
+def test_the_schema_stays_the_one_that_the_migration_tool_is_told_of(story: Story) -> None:
+    one = story.table("public.alembic_version")
+    assert (one.found, one.brought) == (0, 0)
+    assert "migration" in one.why
+    assert story.rows("SELECT version_num FROM alembic_version") == [("0001",)]
 
 
 def test_values_come_back_as_they_were(story: Story) -> None:

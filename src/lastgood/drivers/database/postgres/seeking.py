@@ -30,6 +30,16 @@ if TYPE_CHECKING:
     from lastgood.process.masking import Masker
 
 SHOWN = 100
+BOOKKEEPING = frozenset(
+    {
+        *("alembic_version", "schema_migrations", "ar_internal_metadata", "django_migrations"),
+        *("flyway_schema_history", "databasechangelog", "databasechangeloglock"),
+        *("_prisma_migrations", "knex_migrations", "knex_migrations_lock", "SequelizeMeta"),
+        *("goose_db_version", "__EFMigrationsHistory", "ecto_migrations"),
+    }
+)
+"""The tables in which migration tools write down what they have done, by the tools' own names."""
+
 _BATCH = 1_000
 _LONGEST = 300
 # They would see the temporary tables, and that triggers are switched off and on.
@@ -122,6 +132,9 @@ class Seeking:
         if pair.live is None:
             sought.found = self._all(pair)
             sought.why = "the live database has no such table"
+        elif pair.relation.name in BOOKKEEPING:
+            # Whoever brought these rows would tell the next migration of a schema that is gone.
+            sought.why = "a migration tool's own record: it says which schema is here"
         elif self._hidden(pair):
             sought.why = "row security hides rows from our role: use one with BYPASSRLS"
         elif not pair.key:

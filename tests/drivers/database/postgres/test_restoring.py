@@ -225,7 +225,7 @@ def test_a_kill_in_the_second_half_leaves_nothing(slow: Case, who: slice) -> Non
         for child in found[who]:
             os.kill(child, signal.SIGKILL)
 
-    thread = threading.Thread(target=lambda: kill(later(slow)))
+    thread = threading.Thread(target=lambda: kill(later(slow)), daemon=True)
     thread.start()
     with pytest.raises(ChildError) as error:
         slow.driver().restore("one", [dump])
@@ -248,7 +248,7 @@ def test_a_server_that_ends_in_the_second_half(
         restartable.stop()
         restartable.start()
 
-    thread = threading.Thread(target=restart)
+    thread = threading.Thread(target=restart, daemon=True)
     thread.start()
     with pytest.raises(ChildError) as error:
         case.driver().restore("one", [dump])

@@ -139,3 +139,48 @@ def test_a_closed_copy_is_read_and_closed_again(
     with pytest.raises(RefusedError) as error:
         case.driver().loss(Copy(kind=kind, id="two"), longest_s=LONGEST_S)
     assert error.value.code == "no-copy"
+
+
+def test_what_differs_in_the_schema_is_said(case: Case) -> None:
+    case.execute(
+        """CREATE TABLE users (id int PRIMARY KEY, n int, old text);
+        INSERT INTO users SELECT n, n, 'x' FROM generate_series(1, 9) n;
+        CREATE TYPE mood AS ENUM ('ok');
+        CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1';
+        SELECT lo_create(1000), lo_create(1001)"""
+    )
+    copied(case)
+    case.execute(
+        """ALTER TABLE users ADD "nick name" text, ALTER n TYPE bigint, DROP old;
+        UPDATE users SET "nick name" = 'x' WHERE id < 4;
+        ALTER TYPE mood ADD VALUE 'bad';
+        CREATE OR REPLACE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 2';
+        CREATE INDEX ON users (n);
+        CREATE TABLE fresh (id int PRIMARY KEY);
+        INSERT INTO fresh VALUES (1), (2);
+        SELECT lo_unlink(1000), lo_create(1002), lo_create(1003)"""
+    )
+    changed(case, "CREATE TABLE gone AS SELECT 1 AS n", "CREATE VIEW seen AS SELECT 1 AS n")
+
+    loss = lost(case)
+
+    column = 'public.users: column "nick name"'
+    there = "in the live database and integer in the copy: compared as text"
+    assert loss.shape == (
+        f"{column} is only in the live database: its content would be lost (3 rows have a value)",
+        "public.users: column old is only in the copy: it comes back",
+        f"public.users: column n is bigint {there}",
+        "2 large objects would vanish (counted; content is not compared)",
+        "1 large objects would come back (counted; content is not compared)",
+        "function public.one() differs",
+        "public.users: 1 index is only in the live database",
+        "table public.fresh is only in the live database",
+        "table public.gone is only in the copy",
+        "view public.seen is only in the copy",
+        "type public.mood differs",
+    )
+    assert numbers(loss) == {
+        "public.fresh": (2, None, 2, 0, 0),
+        "public.gone": (None, 1, 0, 1, 0),
+        "public.users": (9, 9, 0, 0, 0),
+    }

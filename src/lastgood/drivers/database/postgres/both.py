@@ -10,7 +10,7 @@ from lastgood.drivers.database.postgres.content import fix_text_forms
 from lastgood.drivers.database.postgres.dumping import LOCK_WAIT_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from psycopg import Connection
 
@@ -83,6 +83,18 @@ def fixed(connection: Connection[Any]) -> None:
     fix_text_forms(connection)
     for name, value in _SETTINGS.items():
         connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+
+
+@contextmanager
+def set_for(connection: Connection[Any], settings: Mapping[str, str]) -> Iterator[None]:
+    """Settings for as long as the context lasts, in a transaction."""
+    from psycopg import Rollback  # noqa: PLC0415 - see above
+
+    with connection.transaction() as savepoint:
+        for name, value in settings.items():
+            connection.execute("SELECT pg_catalog.set_config(%s, %s, true)", (name, value))
+        yield
+        raise Rollback(savepoint)
 
 
 def _cancel(side: Connection[Any]) -> None:

@@ -12,7 +12,7 @@ from contextlib import closing
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lastgood.drivers.database.postgres.both import Both
+from lastgood.drivers.database.postgres.both import Both, set_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,6 +31,14 @@ _MOST_BUCKETS = 1 << 16
 _PAGE = 5_000
 # Of a table that was never looked at.
 _BYTES_A_ROW = 64
+# The planner takes each key for a bucket of its own, and would neither share the work between
+# processes nor keep the sums in memory. They are few.
+_IN_PARALLEL = {
+    "parallel_setup_cost": "0",
+    "parallel_tuple_cost": "0",
+    "enable_sort": "off",
+    "hash_mem_multiplier": "8",
+}
 # The key's hash and the row's, each by the collation C: the database's own has no say.
 _HASH = 'pg_catalog.hashtextextended(({}) COLLATE "C", 0)'
 
@@ -66,7 +74,12 @@ def differing_buckets(both: Both, pair: Pair) -> Buckets:
         "SELECT {key} OPERATOR(pg_catalog.&) {mask}, pg_catalog.count(*), "
         "pg_catalog.sum({row})::pg_catalog.text FROM {table} AS lg GROUP BY 1"
     ).format(key=_key_hash(pair), row=_row_hash(pair), mask=sql.Literal(mask), table=_from(pair))
-    live, copy = both.ask(lambda side: side.execute(query).fetchall())
+
+    def answered(side: Connection[Any]) -> list[tuple[int, int, str]]:
+        with set_for(side, _IN_PARALLEL):
+            return side.execute(query).fetchall()
+
+    live, copy = both.ask(answered)
     rows = sum(row[1] for row in live), sum(row[1] for row in copy)
     mine, theirs = set(live), set(copy)
     counts = [{row[0]: row[1] for row in side} for side in (mine - theirs, theirs - mine)]

@@ -13,6 +13,7 @@ from lastgood.drivers.database.postgres.differing import (
     source,
 )
 from lastgood.drivers.database.postgres.pairing import pairs
+from lastgood.drivers.database.postgres.reshaped import reshaped
 from lastgood.model.loss import Loss, Precision, TableLoss
 from lastgood.process.masking import harmless
 
@@ -48,7 +49,7 @@ def compare(
     Args:
         live: to the live database.
         copy: to the closed one.
-        only: these tables; None for all of either side.
+        only: these tables, and nothing of the schema; None for all of either side.
         longest_s: how long the rows may be looked at; what takes longer is estimated.
 
     Raises:
@@ -61,9 +62,11 @@ def compare(
         found = pairs(both, only)
         # The small ones first: what there is no time for is as little as it can be.
         looked = [_lost(both, pair, until) for pair in sorted(found, key=lambda pair: pair.bytes)]
+        both.limit(_CATALOG_S)
+        lines = reshaped(both, found, until) if only is None else ()
     if at is None:  # a SELECT without FROM has one row
         raise AssertionError
-    return Loss(at=at[0], tables=tuple(sorted(looked, key=lambda one: one.table)))
+    return Loss(at=at[0], tables=tuple(sorted(looked, key=lambda one: one.table)), shape=lines)
 
 
 def _lost(both: Both, pair: Pair, until: float) -> TableLoss:

@@ -132,10 +132,19 @@ def shape(connection: Connection[Any]) -> str:
 def lines(connection: Connection[Any]) -> list[str]:
     """What the hash is made of; for whoever must see what differs."""
     return [
-        f"{kind} {name}: {definition if _is_text(kind, definition) else plain(definition)}"
-        for part in _PARTS
-        for kind, name, definition in connection.execute(part)
+        f"{kind} {name}: {meaning(kind, definition)}"
+        for kind, name, definition in definitions(connection)
     ]
+
+
+def definitions(connection: Connection[Any]) -> list[tuple[str, str, str]]:
+    """Kind, name and definition of everything; what belongs to a table has the table's name."""
+    return [row for part in _PARTS for row in connection.execute(part)]
+
+
+def meaning(kind: str, definition: str) -> str:
+    """What of a definition counts."""
+    return definition if _is_text(kind, definition) else plain(definition)
 
 
 def _is_text(kind: str, definition: str) -> bool:

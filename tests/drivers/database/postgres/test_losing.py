@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+import threading
+import time
+from contextlib import ExitStack, contextmanager, suppress
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from tests.drivers.database.postgres.test_content import AWKWARD
 
 from lastgood.drivers.database.postgres.both import snapshots
 from lastgood.drivers.database.postgres.differing import Only, differing_rows
 from lastgood.drivers.database.postgres.losing import compare
 from lastgood.drivers.database.postgres.pairing import pairs
-from lastgood.errors import RefusedError
+from lastgood.errors import LastgoodError, RefusedError
 from lastgood.model.loss import Precision
 from lastgood.ports.swapping import Closed, Copy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.drivers.database.postgres.conftest import Case
+    from tests.servers import Server
 
     from lastgood.model.loss import Loss, TableLoss
 
@@ -184,3 +188,159 @@ def test_what_differs_in_the_schema_is_said(case: Case) -> None:
         "public.gone": (None, 1, 0, 1, 0),
         "public.users": (9, 9, 0, 0, 0),
     }
+
+
+def test_a_row_that_moved_to_another_partition_is_the_same_row(case: Case) -> None:
+    case.execute(
+        """CREATE TABLE events (id int, at date, what text, PRIMARY KEY (id, at))
+            PARTITION BY RANGE (at);
+        CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-07-01');
+        CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM ('2026-07-01') TO ('2027-01-01');
+        INSERT INTO events SELECT n, '2026-01-01'::date + n, 'w' FROM generate_series(0, 360) n;
+        CREATE TABLE leaves (id int, part int) PARTITION BY LIST (part);
+        CREATE TABLE leaf PARTITION OF leaves (PRIMARY KEY (id)) FOR VALUES IN (1);
+        INSERT INTO leaves SELECT n, 1 FROM generate_series(1, 5) n"""
+    )
+    copied(case)
+    case.execute(
+        """ALTER TABLE events DETACH PARTITION events_2;
+        CREATE TABLE events_3 PARTITION OF events FOR VALUES FROM ('2026-07-01') TO ('2028-01-01');
+        INSERT INTO events SELECT * FROM events_2; DROP TABLE events_2;
+        UPDATE events SET what = 'x' WHERE id = 300; DELETE FROM events WHERE id = 301;
+        DELETE FROM leaf WHERE id = 1"""
+    )
+
+    loss = lost(case)
+
+    # Only its partition has a key.
+    assert numbers(loss) == {
+        "public.events": (360, 361, 0, 1, 1),
+        "public.leaf": (4, 5, 0, 1, 0),
+    }
+    assert loss.shape[-2:] == (
+        "table public.events_2 is only in the copy",
+        "table public.events_3 is only in the live database",
+    )
+
+
+def test_every_kind_of_value_is_compared(case: Case) -> None:
+    case.execute(
+        AWKWARD,
+        """CREATE TABLE odd (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), n numeric,
+            t timestamptz, j json, p point, x xml, big text);
+        INSERT INTO odd (n, t, j, p, big) VALUES ('NaN', 'infinity', '{"a": 1}', '(1,2)',
+            repeat('large', 100000)), (NULL, '-infinity', '[]', NULL, NULL)""",
+    )
+    copied(case)
+    odd = '"Odd ""schema"" %s"."a\nline; -- \'quoted\' ünïcode %d {x}"'
+    assert not any(table.differs for table in lost(case).tables)
+    assert lost(case).shape == ()
+
+    changed(
+        case,
+        "UPDATE odd SET j = '{\"a\": 2}', big = big || 'r' WHERE n = 'NaN'",
+        "UPDATE users SET p = ROW(0, NULL)::pair WHERE id = 1",
+        "UPDATE users SET tags = '{}' WHERE id = 2",
+        "INSERT INTO no_columns DEFAULT VALUES",
+        f"TRUNCATE {odd}",
+    )
+
+    differing = {table.table: counts(table)[2:] for table in lost(case).tables if table.differs}
+    assert differing == {
+        "public.odd": (0, 0, 1),
+        "public.users": (0, 0, 2),
+        "public.no_columns": (0, 1, 0),
+        odd: (2, 0, 0),
+    }
+
+
+def test_what_there_is_no_time_for_is_estimated_or_unknown(embedded_case: Case) -> None:
+    case = embedded_case
+    case.execute(
+        """CREATE TABLE users AS SELECT n AS id FROM generate_series(1, 1000) n; ANALYZE users;
+        CREATE TABLE unseen AS SELECT 1 AS n"""
+    )
+    copied(case)
+    changed(case, "DELETE FROM users WHERE id < 100", "VACUUM FULL ANALYZE users")
+
+    unseen, users = lost(case, 0).tables
+
+    assert users.precision is Precision.ESTIMATED
+    assert counts(users) == (1000, 901, 99, 0, None)
+    assert "no time left" in users.why
+    assert unseen.precision is Precision.UNKNOWN
+    assert counts(unseen) == (None, None, None, None, None)
+    assert lost(case, 0).vanishing is None
+
+
+def test_a_query_that_takes_too_long_is_ended_by_the_server(embedded_case: Case) -> None:
+    case = embedded_case
+    case.execute(
+        """CREATE TABLE users AS SELECT n AS id FROM generate_series(1, 10) n; ANALYZE users;
+        ALTER TABLE users ALTER id SET DEFAULT 1; CREATE TABLE few AS SELECT 1 AS id"""
+    )
+    copied(case)
+    with case.server.superuser(case.name) as other, other.transaction():
+        other.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        loss = lost(case, 1.5)
+    few, users = loss.tables
+
+    assert few.precision is Precision.EXACT
+    assert users.precision is Precision.ESTIMATED
+    assert "took too long" in users.why
+    assert loss.shape == (
+        "what else differs in the schema is unknown: canceling statement due to lock timeout",
+    )
+    assert case.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]
+
+
+def test_what_cannot_be_read_is_unknown(embedded_case: Case) -> None:
+    """Hidden rows are not rows that are not there."""
+    case = embedded_case
+    case.execute(
+        """CREATE TABLE forbidden AS SELECT 1 AS n; CREATE TABLE hidden AS SELECT 1 AS n;
+        CREATE TABLE users AS SELECT 1 AS n; ALTER TABLE hidden ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY none ON hidden USING (false)"""
+    )
+    case.server.execute(
+        "ALTER TABLE forbidden OWNER TO postgres", "ALTER TABLE hidden OWNER TO postgres",
+        f'GRANT SELECT ON hidden TO "{case.role}"', name=case.name,
+    )  # fmt: skip
+    copied(case)
+
+    forbidden, hidden, users = lost(case).tables
+
+    assert {forbidden.precision, hidden.precision} == {Precision.UNKNOWN}
+    assert "permission denied" in forbidden.why
+    assert "row-level security" in hidden.why
+    assert users.precision is Precision.EXACT
+    assert forbidden.differs
+
+
+def test_a_lost_connection_is_an_error(restartable: Server, case_on: Callable[..., Case]) -> None:
+    case = case_on(restartable)
+    case.execute("CREATE TABLE users AS SELECT n AS id FROM generate_series(1, 10) n")
+    copied(case)
+    case.server.execute(
+        f'ALTER DATABASE "{case.name}_copy" RENAME TO "{case.name}__lgq_one"',
+        f'ALTER DATABASE "{case.name}__lgq_one" OWNER TO "{case.role}"',
+    )
+    driver, failed = case.driver(), list[LastgoodError]()
+
+    def look() -> None:
+        try:
+            driver.loss(Copy(kind=Closed.QUARANTINED, id="one"), longest_s=LONGEST_S)
+        except LastgoodError as error:
+            failed.append(error)
+
+    with suppress(psycopg.OperationalError), case.server.superuser(case.name) as other:
+        other.execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        looking = threading.Thread(target=look)
+        looking.start()
+        while case.rows("SELECT FROM pg_locks WHERE NOT granted", "postgres") == []:
+            time.sleep(0.05)
+        case.server.stop()
+        looking.join(60)
+    assert [error.code for error in failed] == ["database-lost"]
+    assert failed[0].retryable
+    case.server.start()

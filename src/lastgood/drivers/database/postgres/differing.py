@@ -20,17 +20,16 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.sql import Composed
 
-    from lastgood.drivers.database.postgres.pairing import Pair, Table
+    from lastgood.drivers.database.postgres.pairing import Pair
     from lastgood.drivers.database.postgres.tables import Relation
 
 # The hash of the key and of the row, how many such rows there are, and the key.
 _Row = tuple[int, int, int, list[str]]
-# How many rows a bucket should have, and how many buckets there are at most.
+# How many rows a bucket should have, and how many buckets there are: what the server thinks of the
+# number of rows may be old, so there are some in any case.
 _ROWS_IN_BUCKET = 32
-_MOST_BUCKETS = 1 << 16
+_FEWEST_BUCKETS, _MOST_BUCKETS = 1 << 12, 1 << 16
 _PAGE = 5_000
-# Of a table that was never looked at.
-_BYTES_A_ROW = 64
 # The planner takes each key for a bucket of its own, and would neither share the work between
 # processes nor keep the sums in memory. They are few.
 _IN_PARALLEL = {
@@ -260,10 +259,6 @@ def source(relation: Relation, *, partitioned: bool) -> Composed:
 
 def _mask(pair: Pair) -> int:
     """Enough buckets for the larger side, a power of two, less one."""
-    rows = max(_about(table) for table in (pair.live, pair.copy) if table)
-    buckets = 1 << max(0, (rows // _ROWS_IN_BUCKET).bit_length())
-    return min(buckets, _MOST_BUCKETS) - 1
-
-
-def _about(table: Table) -> int:
-    return table.bytes // _BYTES_A_ROW if table.rows is None else table.rows
+    rows = max(table.rows or 0 for table in (pair.live, pair.copy) if table)
+    buckets = 1 << (rows // _ROWS_IN_BUCKET).bit_length()
+    return max(_FEWEST_BUCKETS, min(buckets, _MOST_BUCKETS)) - 1

@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
     from lastgood.drivers.database.postgres.both import Both
 
-# The rows are as many as the planner would think: as dense as when the table was last looked at.
+# Nothing that waits for a lock: not the size of the files, not an expression as text. The rows are
+# those when the table was last looked at, or those that came and stayed since statistics are kept.
 _TABLES = f"""
     SELECT c.oid, n.nspname, c.relname, pg_catalog.format('%I.%I', n.nspname, c.relname),
            c.relkind::text, pg_catalog.pg_partition_root(c.oid)::oid,
-           CASE c.relkind WHEN 'r' THEN pg_catalog.pg_table_size(c.oid) ELSE 0 END,
-           CASE WHEN c.relkind <> 'r' OR pg_catalog.pg_relation_size(c.oid) = 0 THEN 0
-                WHEN c.relpages > 0 AND c.reltuples >= 0 THEN
-                     (c.reltuples / c.relpages * pg_catalog.pg_relation_size(c.oid)
-                      / pg_catalog.current_setting('block_size')::int)::bigint END
+           c.relpages * pg_catalog.current_setting('block_size')::bigint,
+           CASE WHEN c.relkind <> 'r' THEN 0 ELSE GREATEST(
+               NULLIF(pg_catalog.pg_stat_get_live_tuples(c.oid), 0),
+               CASE WHEN c.reltuples > 0 OR c.reltuples = 0
+                         AND pg_catalog.current_setting('server_version_num')::int >= 140000
+                    THEN c.reltuples::bigint END) END
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE (c.relkind IN ('r', 'p') OR c.relkind = 'f' AND c.relispartition)
        AND {OURS}"""  # noqa: S608 - no text from outside
 _COLUMNS = """
     SELECT a.attrelid, a.attname, pg_catalog.quote_ident(a.attname),
            pg_catalog.format_type(a.atttypid, a.atttypmod),
-           pg_catalog.concat_ws(' ', a.attnotnull, a.attidentity, a.attgenerated,
-               pg_catalog.pg_get_expr(d.adbin, d.adrelid))
+           pg_catalog.concat_ws(' ', a.attnotnull, a.attidentity, a.attgenerated)
       FROM pg_catalog.pg_attribute a
-           LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      WHERE a.attrelid = ANY (%s) AND a.attnum > 0 AND NOT a.attisdropped
      ORDER BY a.attrelid, a.attnum"""
 # The best first. Each tells all rows apart: it leaves none out, and no column of it may be NULL.
@@ -56,7 +56,7 @@ class Column(NamedTuple):
 
     Attributes:
         sql: its name as SQL writes it.
-        rest: whatever else was written of it.
+        rest: whether it may be NULL, and who fills it.
     """
 
     name: str
@@ -71,6 +71,7 @@ class Table:
 
     Attributes:
         root: the partitioned table that it is a part of; its own number when it is one.
+        bytes: what it takes, about.
         rows: how many it has, about; None when the server has no idea.
         keys: the columns of each unique index that tells all its rows apart, the best first.
     """

@@ -198,6 +198,21 @@ class TestOrder:
         assert {"start:backend", "start:queue"} <= before["prove:backend"]
         assert made.step("start:queue").takes_back == "stop:queue"
 
+    def test_what_ci_deploys_waits_for_the_data(self) -> None:
+        pushed = service(routes=(route("b", Method.TREE, base=commit("c")),))
+        kept = service(name="frontend")
+        request = msgspec.structs.replace(
+            ASK, databases=("main",), acceptance=Acceptance(rows=5)
+        )  # fmt: skip
+        made = make_plan(
+            request, services=[pushed, kept], databases=[facts(candidate(1))], budget_s=300.0,
+            now=START,
+        )  # fmt: skip
+        before = order(made)
+        assert {"swap:main", "restore:main"} <= before["deploy:backend"]
+        assert "deploy:frontend" in before["swap:main"]
+        assert "swap:main" not in before["deploy:frontend"]
+
     def test_a_database_alone(self) -> None:
         made = plan(facts(candidate(1, stands=True)), code=False, method=Method.DATABASE)
         assert [step.id for step in made.steps] == ["precheck", "swap:main", "verify"]

@@ -82,10 +82,13 @@ def make_steps(
             pushed[key] = f"deploy:{move.service}"
         deploys.append(deploy(move, tuple(after), past))
         proofs.append(prove(move, past))
-    steps += deploys
+    waiting = [step for step in deploys if set(swaps) & set(step.after)]
+    moved = [step for step in deploys if step not in waiting]
+    steps += moved
     if not closed:
-        moved = tuple(step.id for step in deploys if not set(swaps) & set(step.after))
-        steps += [swap(e, (*_restored(e), *moved) or ready, past) for e in exchanges]
+        before_them = tuple(step.id for step in moved)
+        steps += [swap(e, (*_restored(e), *before_them) or ready, past) for e in exchanges]
+    steps += waiting
     starts = [start(name, deploys, swaps, past) for name in stopped]
     live = tuple(step.id for step in starts) or (() if closed else swaps)
     steps += [*starts, *(after_too(step, live) for step in proofs)]

@@ -1,8 +1,8 @@
 """Everything that is measured, as one table of ratios: `make bench`, or `python -m bench --quick`.
 
 The ratio is ours divided by the peer's, in one run on one machine; under one is faster. `--quick`
-leaves out what takes minutes: a hundred thousand events, two whole demos, and backups but for a
-database of 100 MB. Names of parts (`steps starts probe recovery events backup`) measure only these;
+leaves out what takes minutes: a hundred thousand events, two whole demos, and large databases.
+Names of parts (`steps starts probe recovery events backup loss`) measure only these;
 `--size=MB` is the size of the database that is backed up.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bench.table import HEADER
 
-from bench import backup, events, probe, recovery, starts, steps
+from bench import backup, events, loss, probe, recovery, starts, steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +28,7 @@ PARTS: Mapping[str, Callable[[], Iterable[Row]]] = {
     "recovery": recovery.rows,
     "events": events.rows,
     "backup": backup.rows,
+    "loss": loss.rows,
 }
 SLOW = ("recovery", "events")
 SIZE = "--size="
@@ -46,6 +47,7 @@ def main(arguments: list[str]) -> int:
     if sizes or "--quick" in arguments:
         wanted = int(sizes[-1][len(SIZE) :]) if sizes else backup.SMALL_MB
         both = (min(backup.SMALL_MB, wanted), wanted)
+        parts["loss"] = partial(loss.rows, loss.SMALL)
         parts["backup"] = partial(backup.rows, tuple(dict.fromkeys(both)))
     print(HEADER, flush=True)
     for part in chosen:

@@ -44,3 +44,11 @@ def test_a_part_that_does_not_exist_is_refused() -> None:
 
     assert ended.returncode == 2
     assert "steps" in ended.stderr
+
+
+@pytest.mark.timeout(300)
+def test_the_loss_preview_is_measured_beside_a_scan() -> None:
+    ended = bench("loss", "--quick")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "loss preview" in ended.stdout.splitlines()[-1]

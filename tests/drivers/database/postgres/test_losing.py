@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,6 +14,7 @@ import psycopg
 import pytest
 from tests.drivers.database.postgres.test_content import AWKWARD
 
+from lastgood.drivers.database.postgres import losing
 from lastgood.drivers.database.postgres.both import snapshots
 from lastgood.drivers.database.postgres.differing import Only, differing_rows
 from lastgood.drivers.database.postgres.losing import compare
@@ -344,3 +347,20 @@ def test_a_lost_connection_is_an_error(restartable: Server, case_on: Callable[..
     assert [error.code for error in failed] == ["database-lost"]
     assert failed[0].retryable
     case.server.start()
+
+
+def test_a_server_that_hangs_is_taken_for_lost(
+    embedded_case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = embedded_case
+    case.execute("CREATE TABLE users AS SELECT n AS id FROM generate_series(1, 10) n")
+    copied(case)
+    monkeypatch.setattr(losing, "_GRACE_S", 1.0)
+    with sides(case) as (live, copy):
+        hanging = live.info.backend_pid
+        os.kill(hanging, signal.SIGSTOP)
+        try:
+            with pytest.raises(psycopg.OperationalError):
+                compare(live, copy, None, 0.5)
+        finally:
+            os.kill(hanging, signal.SIGCONT)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -78,6 +81,18 @@ def snapshots(live: Connection[Any], copy: Connection[Any]) -> Iterator[Both]:
                 side.execute("ROLLBACK")
 
 
+@contextmanager
+def given_up(live: Connection[Any], copy: Connection[Any], after_s: float) -> Iterator[None]:
+    """Take both connections for lost when it takes longer: a server that hangs ends nothing."""
+    timer = threading.Timer(after_s, _shut, (live, copy))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def fixed(connection: Connection[Any]) -> None:
     """Fix the forms of values, and how rows are compared, for the rest of the connection."""
     fix_text_forms(connection)
@@ -102,3 +117,9 @@ def _cancel(side: Connection[Any]) -> None:
 
     with suppress(psycopg.Error):
         side.cancel_safe(timeout=_CANCEL_S)
+
+
+def _shut(*sides: Connection[Any]) -> None:
+    for side in sides:
+        with suppress(Exception), socket.socket(fileno=os.dup(side.pgconn.socket)) as connected:
+            connected.shutdown(socket.SHUT_RDWR)

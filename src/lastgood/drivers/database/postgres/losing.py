@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from lastgood.drivers.database.postgres.both import Both, snapshots
+from lastgood.drivers.database.postgres.both import Both, given_up, snapshots
 from lastgood.drivers.database.postgres.differing import (
     Only,
     counted,
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # What the lists of tables may take, however little time the rows have.
 _CATALOG_S = 60.0
+# When a server that ends nothing by itself is taken for lost.
+_GRACE_S = 3 * _CATALOG_S
 _LONGEST_WHY = 300
 
 
@@ -56,7 +58,7 @@ def compare(
         psycopg.Error: a connection was lost, or the lists of tables cannot be read.
     """
     until = time.monotonic() + longest_s
-    with snapshots(live, copy) as both:
+    with given_up(live, copy, longest_s + _GRACE_S), snapshots(live, copy) as both:
         both.limit(_CATALOG_S)
         at = live.execute("SELECT pg_catalog.statement_timestamp()").fetchone()
         found = pairs(both, only)

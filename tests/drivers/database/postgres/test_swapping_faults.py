@@ -116,6 +116,30 @@ def test_stopped(embedded_case: Case) -> None:
             is_whole(case, done=False)
 
 
+def test_another_takes_over_from_a_stopped_one(embedded_case: Case) -> None:
+    """Whose sessions are still there, and who wakes when all is done."""
+    case = embedded_case
+    keep_copy(case)
+    with swapping(case, "hooks") as (process, mark):
+        process.send_signal(signal.SIGSTOP)
+        assert which(case) == "live"
+        case.driver().swap(COPY, "run-2", None, fence=free)
+        process.send_signal(signal.SIGCONT)
+        assert said(process, mark)["code"] in {"swap-undone", "database-lost"}
+    assert which(case) == "copy"
+    assert [one.id for one in case.driver().quarantined()] == ["run-2"]
+
+
+def test_a_door_that_we_left_open_is_no_obstacle(embedded_case: Case) -> None:
+    """Killed in the moment in which we enter the copy; nobody but us could have."""
+    case = embedded_case
+    keep_copy(case)
+    case.driver()._keeping.sides._allow(f"{case.name}__lgwarm_{COPY.id}", whether=True)
+    assert case.driver().obstacles(COPY) == []
+    case.driver().swap(COPY, "run-1", None, fence=free)
+    is_whole(case, done=True)
+
+
 def test_the_server_is_killed(lasting: Server, case_on: Callable[..., Case]) -> None:
     case = case_on(lasting)
     keep_copy(case)

@@ -83,7 +83,7 @@ def stays(who: list[str]) -> RefusedError:
     """The error for a database that somebody does not leave."""
     shown = ", ".join(harmless(one) for one in who[:_SHOWN])
     return RefusedError(
-        "somebody stays in the live database",
+        "somebody stays in a database that is to be renamed",
         cause=f"not to be ended by us: {shown}",
         mend="end it, e.g. as a superuser; or name by `admin_dsn` a role that may",
         code="sessions-stay",

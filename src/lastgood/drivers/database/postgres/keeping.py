@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lastgood.drivers.database.postgres.belongings import Belongings
 from lastgood.drivers.database.postgres.settings import revoked
-from lastgood.drivers.database.postgres.sides import KEPT_MARK, Sides
+from lastgood.drivers.database.postgres.sides import KEPT_MARK, OPENED_BY_US, Sides
 from lastgood.errors import RefusedError
 from lastgood.model.problem import Problem
 from lastgood.ports.database import Kept
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Whom a database without a list of its own admits is said by `acldefault`.
 _FOUND = """
-    SELECT d.datname, d.datallowconn, ARRAY(
+    SELECT d.datname, d.datallowconn AND d.datconnlimit <> %s, ARRAY(
                SELECT DISTINCT CASE WHEN a.grantee = 0 THEN NULL
                                     ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END
                  FROM pg_catalog.aclexplode(
@@ -83,7 +83,7 @@ class Keeping:
         with self.sides.connected("the kept databases cannot be listed") as connection:
             return [
                 Kept(side=side, problems=tuple(_problems(name, allows, admitted)))
-                for name, allows, admitted in connection.execute(_FOUND, (KEPT_MARK,))
+                for name, allows, admitted in connection.execute(_FOUND, (OPENED_BY_US, KEPT_MARK))
                 if (side := self.sides.id_of(name)) is not None
             ]
 
@@ -95,7 +95,12 @@ def close(connection: Connection[Any], name: str) -> None:
     closed = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false")
     connection.execute(closed.format(sql.Identifier(name)))
     admitted: list[str | None] = next(
-        (roles for found, _, roles in connection.execute(_FOUND, (name,)) if found == name), []
+        (
+            roles
+            for found, _, roles in connection.execute(_FOUND, (OPENED_BY_US, name))
+            if found == name
+        ),
+        [],
     )
     _take_passed_on(connection, name)
     for role in admitted:

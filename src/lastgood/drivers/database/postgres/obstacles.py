@@ -18,12 +18,13 @@ _SHOWN = 5
 _SERVER = """
     SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.pg_backend_pid(),
            pg_catalog.pg_postmaster_start_time()::pg_catalog.text"""
-_DATABASE = """
+_DATABASE = f"""
     SELECT d.oid, d.datistemplate,
            m.rolsuper OR m.rolcreatedb AND pg_catalog.pg_has_role(d.datdba, 'USAGE'),
-           d.datallowconn, EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)
+           EXISTS (SELECT FROM pg_catalog.pg_stat_activity a
+                    WHERE a.datid = d.oid AND a.usesysid IS NOT NULL AND NOT {MAY_END})
       FROM pg_catalog.pg_database d, pg_catalog.pg_roles m
-     WHERE d.datname = %s AND m.rolname = current_user"""
+     WHERE d.datname = %s AND m.rolname = current_user"""  # noqa: S608 - no text from outside
 _PREPARED = """
     SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = %s ORDER BY prepared"""
 _SLOTS = """
@@ -99,7 +100,7 @@ def of_live(
             mend="look at `dsn`: the database may be quarantined, or have another name",
         )
         return
-    number, template, may_rename, _, _ = row
+    number, template, may_rename, _ = row
     if template:
         yield Problem(
             code="template-database",
@@ -148,13 +149,13 @@ def of_copy(admin: Connection[Any], name: str) -> Iterator[Problem]:
             mend="look which copies there are: lastgood backup list",
         )
         return
-    _, _, may_rename, _, entered = row
+    _, _, may_rename, entered = row
     if not may_rename:
         yield _may_not_rename(admin, name)
     if entered:
         yield Problem(
             code="copy-entered",
-            what=f"somebody is in the database {harmless(name)}",
+            what=f"somebody is in the database {harmless(name)} whom our role may not end",
             mend="see who it is and end it; what the copy holds may have changed",
         )
 

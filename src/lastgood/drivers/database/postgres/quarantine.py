@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lastgood.drivers.database.postgres.sides import QUARANTINE_MARK, Sides
+from lastgood.drivers.database.postgres.sides import OPENED_BY_US, QUARANTINE_MARK, Sides
 from lastgood.model.problem import Problem
 from lastgood.ports.swapping import Quarantined
 from lastgood.process.masking import harmless
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # Whom a database without a list of its own admits is said by `acldefault`.
 _FOUND = """
-    SELECT d.datname, d.datallowconn, pg_catalog.pg_database_size(d.oid), ARRAY(
+    SELECT d.datname, d.datallowconn AND d.datconnlimit <> %s,
+           pg_catalog.pg_database_size(d.oid), ARRAY(
                SELECT DISTINCT CASE WHEN a.grantee = 0 THEN NULL
                                     ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END
                  FROM pg_catalog.aclexplode(
@@ -47,7 +48,9 @@ class Quarantine:
         with self.sides.connected("the replaced databases cannot be listed") as connection:
             return [
                 Quarantined(id=one, bytes=size, problems=tuple(_problems(name, allows, *rest)))
-                for name, allows, size, *rest in connection.execute(_FOUND, (QUARANTINE_MARK,))
+                for name, allows, size, *rest in connection.execute(
+                    _FOUND, (OPENED_BY_US, QUARANTINE_MARK)
+                )
                 if (one := self.sides.id_of(name)) is not None
             ]
 

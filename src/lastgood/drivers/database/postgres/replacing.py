@@ -8,9 +8,10 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from lastgood.drivers.database.postgres.carrying import carry
+from lastgood.drivers.database.postgres.ending import end_others
 from lastgood.drivers.database.postgres.keeping import close
 from lastgood.drivers.database.postgres.movement import Marks, recounted
-from lastgood.drivers.database.postgres.renaming import Renaming
+from lastgood.drivers.database.postgres.renaming import PATIENCE_S, Renaming
 from lastgood.drivers.database.postgres.sequences import advance, states
 from lastgood.errors import LastgoodError, RefusedError
 from lastgood.ports.swapping import Swapped
@@ -101,6 +102,8 @@ class Replacement:
         stood = states(copy)
         renaming = Renaming(main, sessions.watcher, self._names)
         commit = renaming.commit(self._connected, self._masker)
+        # Most likely a stopped one of ours: nobody else has anything to do there.
+        end_others(sessions.watcher, renaming.numbers[1], copy, set(), PATIENCE_S)
         with renaming.closed(sessions.live):
             loss = self._recounted(sessions, renaming, before, loss)
             self._refuse_over(loss)

@@ -26,6 +26,9 @@ MARK = "__lg_"
 # Another mark, so that who removes forgotten side databases does not even see the kept ones.
 KEPT_MARK = "__lgwarm_"
 QUARANTINE_MARK = "__lgq_"
+# Of connections, to a database that we opened: so one that a crash of ours left open is told from
+# one that somebody opened. A limit that nobody else gives, and that is never reached.
+OPENED_BY_US = 8_191
 _ID = re.compile(r"(?!.*__lg)[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
 _DIGEST = 8
 _MAY_CREATE = """
@@ -148,9 +151,10 @@ class Sides:
     def _allow(self, name: str, *, whether: bool) -> None:
         from psycopg import sql  # noqa: PLC0415 - see above
 
-        statement = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {}")
+        statement = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {} CONNECTION LIMIT {}")
+        limit = sql.Literal(OPENED_BY_US if whether else -1)
         with self.connected(f"the side database {name} cannot be opened or closed") as connection:
-            connection.execute(statement.format(sql.Identifier(name), sql.Literal(whether)))
+            connection.execute(statement.format(sql.Identifier(name), sql.Literal(whether), limit))
 
     @contextmanager
     def connected(self, what: str) -> Iterator[Connection[Any]]:

@@ -45,6 +45,6 @@ def test_a_loss_says_how_well_each_number_is_known() -> None:
         "schema": ["type public.mood differs"],
     }
     unsure = Loss(at=AT, tables=(known, unknown))
-    document = loss_document("main", None, AT, AT, unsure)
+    document = preview_document("main", "", AT, unsure)
     assert (document["complete"], document["vanish_total"]) == (False, None)
     assert document["tables"][1]["why"] == "permission denied"

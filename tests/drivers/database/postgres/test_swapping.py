@@ -512,3 +512,17 @@ def test_an_opened_quarantine_is_told(embedded_case: Case) -> None:
 
     assert [one.code for one in found.problems] == ["quarantine-open", "quarantine-admits"]
     assert BACKUP not in str(found)
+
+
+def test_replaced_databases_of_others_are_no_concern(
+    embedded: Server, case_on: Callable[..., Case]
+) -> None:
+    case, other = case_on(embedded), case_on(embedded)
+    name = f"{other.name}__lgq_run-1"
+    embedded.execute(
+        f'CREATE DATABASE "{name}" OWNER "{other.role}"',
+        f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC',
+    )
+
+    assert case.driver().quarantined() == []
+    assert [one.id for one in other.driver().quarantined()] == ["run-1"]

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from lastgood.drivers.database.postgres.address import Address
     from lastgood.process.masking import Masker
 
-# Whom a database without a list of its own admits is said by `acldefault`.
+# Whom a database without a list of its own admits is said by `acldefault`. Those of others on the
+# server are found by the mark, too, and may not be measured.
 _FOUND = """
     SELECT d.datname, d.datallowconn AND d.datconnlimit <> %s,
-           pg_catalog.pg_database_size(d.oid), ARRAY(
+           CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT')
+                THEN pg_catalog.pg_database_size(d.oid) ELSE 0 END, ARRAY(
                SELECT DISTINCT CASE WHEN a.grantee = 0 THEN NULL
                                     ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END
                  FROM pg_catalog.aclexplode(

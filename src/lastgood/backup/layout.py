@@ -13,6 +13,7 @@ PARTS = (DUMP, ROLES, SETTINGS, STATE, MIGRATIONS)
 # Beside the backups' own folders: when each recipient's key last opened one.
 OPENED = "opened"
 MANIFEST, PROOF, PIN = "manifest.json", "proof.json", "pin.json"
+REHEARSAL = "rehearsal.json"
 _ID = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{8}", re.ASCII)
 
 

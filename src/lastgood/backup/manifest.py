@@ -13,8 +13,16 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from lastgood.backup.layout import MANIFEST, OPENED, PIN, PROOF, is_id
-from lastgood.backup.reading import DamagedError, Opening, backup_in, opening_in, pin_in, proof_in
+from lastgood.backup.layout import MANIFEST, OPENED, PIN, PROOF, REHEARSAL, is_id
+from lastgood.backup.reading import (
+    DamagedError,
+    Opening,
+    backup_in,
+    opening_in,
+    pin_in,
+    proof_in,
+    rehearsal_in,
+)
 from lastgood.errors import RefusedError
 from lastgood.model.backup import StoredBackup
 from lastgood.model.noun import from_json, to_json
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lastgood.model.backup import Backup, BackupProof
+    from lastgood.model.rehearsal import Rehearsal
     from lastgood.model.sealed import WrappedKey
     from lastgood.ports.objects import ObjectStore, Stored
 
@@ -124,6 +133,15 @@ class Backups:
         """
         self.read(proof.backup, whole=False)
         self._store.replace(self.key(proof.backup, PROOF), to_json(proof).encode())
+
+    def rehearse(self, rehearsal: Rehearsal) -> None:
+        """Keep what came of trying its migrations beside the backup; a newer one takes its place.
+
+        Raises:
+            RefusedError: there is no such backup (`no-backup`).
+        """
+        self.read(rehearsal.backup)
+        self._store.replace(self.key(rehearsal.backup, REHEARSAL), to_json(rehearsal).encode())
 
     def opened(self, recipients: Iterable[str], at: datetime) -> None:
         """Keep that these recipients' keys opened a backup: it outlives the backup itself."""
@@ -289,7 +307,7 @@ class Backups:
         except DamagedError as damage:
             return None, [damage.problem(backup)]
         problems: list[Problem] = []
-        proof, pinned = None, ""
+        proof, pinned, rehearsal = None, "", None
         try:
             if self.key(backup, PROOF) in there:
                 proof = proof_in(self._document(backup, PROOF, there), backup)
@@ -301,7 +319,13 @@ class Backups:
         except DamagedError as damage:  # somebody wanted it to stay
             pinned = "pinned; why cannot be read"
             problems.append(damage.problem(backup))
-        return StoredBackup(backup=manifest, proof=proof, pinned=pinned), problems
+        try:
+            if self.key(backup, REHEARSAL) in there:
+                rehearsal = rehearsal_in(self._document(backup, REHEARSAL, there), backup)
+        except DamagedError as damage:  # then its way down is not rehearsed
+            problems.append(damage.problem(backup))
+        stored = StoredBackup(backup=manifest, proof=proof, pinned=pinned, rehearsal=rehearsal)
+        return stored, problems
 
     def _document(self, backup: str, name: str, there: dict[str, int]) -> bytes:
         key = self.key(backup, name)

@@ -9,6 +9,7 @@ from lastgood.errors import RefusedError
 from lastgood.model.backup import Backup, BackupProof
 from lastgood.model.noun import Noun, from_json
 from lastgood.model.problem import Problem
+from lastgood.model.rehearsal import Rehearsal
 from lastgood.process.masking import harmless
 
 LONGEST = 64 * 1024 * 1024
@@ -74,6 +75,19 @@ def proof_in(text: bytes, backup: str) -> BackupProof:
     if proof.backup != backup:
         raise DamagedError("damaged-proof", "its proof is another backup's")
     return proof
+
+
+def rehearsal_in(text: bytes, backup: str) -> Rehearsal:
+    """What came of trying its migrations up and down.
+
+    Raises:
+        DamagedError: it does not say, or is another backup's.
+    """
+    rehearsal = _noun(text, Rehearsal, "damaged-rehearsal")
+    _refuse_zoneless(rehearsal.at, "damaged-rehearsal")
+    if rehearsal.backup != backup:
+        raise DamagedError("damaged-rehearsal", "its rehearsal is another backup's")
+    return rehearsal
 
 
 def opening_in(text: bytes) -> Opening:

@@ -396,6 +396,11 @@ def summary(stored: StoredBackup, store: str, stands: Stands) -> Group:
     if stored.proof is not None:
         lines.append(Text(f"  restored and compared in {stored.proof.seconds:.1f} s"))
         lines += [Text(f"  {problem.what}", "red") for problem in stored.proof.problems]
+    if stored.rehearsal is not None:
+        from lastgood.report.backups import rehearsal_text  # noqa: PLC0415 - likewise
+
+        style = "" if stored.rehearsal.reversible else "yellow"
+        lines.append(Text(f"  {rehearsal_text(stored.rehearsal)}", style))
     if stands.has(backup.id):
         lines.append(Text("  its restored copy stands beside the database, as the warm target"))
     return Group(*lines, *wrong(stands))

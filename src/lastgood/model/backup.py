@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from lastgood.model.noun import Noun
 from lastgood.model.problem import Problem
+from lastgood.model.rehearsal import Rehearsal
 from lastgood.model.sealed import WrappedKey
 
 
@@ -160,11 +161,13 @@ class StoredBackup(Noun, frozen=True, kw_only=True):
     Attributes:
         proof: the newest one.
         pinned: why it must stay; empty when it is not pinned.
+        rehearsal: the newest trial of its migrations up and down.
     """
 
     backup: Backup
     proof: BackupProof | None = None
     pinned: str = ""
+    rehearsal: Rehearsal | None = None
 
     @property
     def restorable(self) -> bool:

@@ -8,6 +8,7 @@ from lastgood.report.documents import plain
 
 if TYPE_CHECKING:
     from lastgood.model.backup import StoredBackup
+    from lastgood.model.rehearsal import Rehearsal
     from lastgood.report.documents import Document
 
 
@@ -37,6 +38,7 @@ def backup_document(stored: StoredBackup, store: str, *, warm: bool | None = Non
         "restorable": stored.restorable if proof is not None else None,
         "problems": plain(proof.problems) if proof is not None else [],
         "proof_seconds": round(proof.seconds, 3) if proof is not None else None,
+        "rehearsal": plain(stored.rehearsal) if stored.rehearsal is not None else None,
         "warm_target": warm,
         "pinned": stored.pinned or None,
         "before": backup.before,
@@ -46,3 +48,12 @@ def backup_document(stored: StoredBackup, store: str, *, warm: bool | None = Non
         "server_version": backup.server_version,
         "store": store,
     }
+
+
+def rehearsal_text(rehearsal: Rehearsal) -> str:
+    """What came of it, in one line."""
+    way = f"from {rehearsal.lower or 'nothing'} up to {rehearsal.upper or '?'}"
+    if not rehearsal.reversible:
+        return f"the migrations {way} have no way down: {rehearsal.problems[0].what}"
+    goes = f"; with it go: {', '.join(rehearsal.goes)}" if rehearsal.goes else ""
+    return f"the migrations {way} can be run down again{goes}"

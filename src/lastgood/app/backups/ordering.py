@@ -14,6 +14,7 @@ from lastgood.app.backups.overdue import CREATED, FAILED, PROVEN, sound_if_overd
 from lastgood.app.backups.place import place_of
 from lastgood.app.backups.proving import prove_backup
 from lastgood.app.backups.pruning import prune_backups
+from lastgood.app.backups.rehearsing import rehearse
 from lastgood.app.backups.standing import UNASKED, Stands, warm_targets
 from lastgood.app.backups.tidying import proof_turn, tidy
 from lastgood.app.backups.turns import turn, turn_file
@@ -161,15 +162,28 @@ def would_order(
 def order_kept_proof(
     project: Project, place: Place, stored: StoredBackup, tell: Tell, key: Path | None = None
 ) -> StoredBackup:
-    """As `order_proof`; where the restored copy may become the warm target it does."""
+    """As `order_proof`; where the restored copy may become the warm target it does.
+
+    Before that the way down of the migrations that are kept with it is tried, on a copy of it.
+    """
     warming = Warming(project, place, tell)
+
+    rehearsal = stored.rehearsal
+
+    def standing(backup: Backup, data_key: bytes) -> None:
+        nonlocal rehearsal
+        rehearsal = rehearse(project, place, backup, data_key, tell)
+        warming.promote(backup)
+
     try:
-        proven = order_proof(project, place, stored, tell, key, warming.promote)
+        proven = order_proof(project, place, stored, tell, key, standing)
     except LastgoodError:
         warming.settle()
         raise
     warming.settle()
-    return proven
+    return StoredBackup(
+        backup=proven.backup, proof=proven.proof, pinned=proven.pinned, rehearsal=rehearsal
+    )
 
 
 def order_copy(
@@ -182,7 +196,7 @@ def order_copy(
     hurried = place.settings.model_copy(update={"proof_rate": None})
     at_once = dataclasses.replace(place, settings=hurried)
     return order_proof(
-        project, at_once, stored, tell, key, lambda backup: place.database.keep(backup.id)
+        project, at_once, stored, tell, key, lambda backup, _: place.database.keep(backup.id)
     )
 
 
@@ -192,7 +206,7 @@ def order_proof(
     stored: StoredBackup,
     tell: Tell,
     key: Path | None = None,
-    promote: Callable[[Backup], None] | None = None,
+    standing: Callable[[Backup, bytes], None] | None = None,
 ) -> StoredBackup:
     """Prove a backup by a restore; gives it with its proof. For the rest see `prove_backup`.
 
@@ -203,7 +217,7 @@ def order_proof(
     try:
         identity = identity_of(project, place, key)
         with proof_turn(project, place, backup.id):
-            proof = prove_backup(place, backup, identity, tell, promote)
+            proof = prove_backup(place, backup, identity, tell, standing)
         opened = {one.recipient for one in backup.keys} & identity.recipients
         place.kept.opened(opened, proof.at)
     except LastgoodError as error:
@@ -218,7 +232,9 @@ def order_proof(
         "recipient": proof.recipient,
     }
     _remember(project, place, PROVEN, f"{backup.id} is {found}", data)
-    return StoredBackup(backup=backup, proof=proof, pinned=stored.pinned)
+    return StoredBackup(
+        backup=backup, proof=proof, pinned=stored.pinned, rehearsal=stored.rehearsal
+    )
 
 
 def next_due(place: Place) -> datetime | None:

@@ -30,7 +30,7 @@ def prove_backup(
     backup: Backup,
     identity: Identity,
     tell: Tell,
-    promote: Callable[[Backup], None] | None = None,
+    standing: Callable[[Backup, bytes], None] | None = None,
 ) -> BackupProof:
     """Restore a backup and compare; the proof is kept beside it, whatever it says.
 
@@ -39,7 +39,8 @@ def prove_backup(
         backup: what is proven.
         identity: whose key opens it.
         tell: is given words of progress.
-        promote: called while the restored copy of a proven one stands: it may be kept.
+        standing: called with its data key while the restored copy of a proven one stands, closed:
+            it may be copied and kept.
 
     What speaks against the backup is in the proof. What only kept us from looking (the server does
     not answer, no right to make a database) is raised, and nothing is said of the backup.
@@ -54,8 +55,8 @@ def prove_backup(
     try:
         problems = problems or _compared(place, backup, backup.id)
         proof = _kept_proof(place, backup, identity, problems, began)
-        if proof.restorable and promote is not None:
-            promote(backup)
+        if proof.restorable and standing is not None:
+            standing(backup, key)
         return proof
     finally:
         place.database.drop(backup.id)  # one that is kept has another name by now

@@ -16,10 +16,13 @@ from lastgood.drivers.database.postgres.faults import told
 from lastgood.drivers.database.postgres.foreign import examine, refuse_changed, script_of
 from lastgood.drivers.database.postgres.intake import refuse_powers, taken_in
 from lastgood.drivers.database.postgres.keeping import Keeping
+from lastgood.drivers.database.postgres.migrating import laid_out, rows_of, schema_of, why_not
+from lastgood.drivers.database.postgres.private import private_folder
 from lastgood.drivers.database.postgres.programs import Programs, choose, newest, places
 from lastgood.drivers.database.postgres.replaceable import Replaceable
 from lastgood.drivers.database.postgres.restorepoint import restore_point
 from lastgood.drivers.database.postgres.restoring import Restore, left_out, without_owners
+from lastgood.drivers.database.postgres.revision import schema_revision
 from lastgood.drivers.database.postgres.room import refuse_crowded, room_on
 from lastgood.drivers.database.postgres.sides import Sides, may_create, role_of
 from lastgood.drivers.database.postgres.snapshot import HeldSnapshot, hold
@@ -31,7 +34,7 @@ from lastgood.ports.database import DatabaseFacts, ForeignDump, Intake
 from lastgood.process.masking import Masker, harmless
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from psycopg import Connection
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from lastgood.drivers.database.postgres.options import PostgresOptions
     from lastgood.model.backup import Fingerprint
     from lastgood.ports.database import Heard, Kept, Room
+    from lastgood.ports.migrating import Schema, Scripts, Unpack
     from lastgood.ports.toolbox import Toolbox
 
 # DROP DATABASE ... WITH (FORCE) came with it.
@@ -251,6 +255,56 @@ class PostgresDatabase(Replaceable):
         # superuser could restore. The log is the whole server's.
         with self._live.connected("postgres") as connection:
             return restore_point(connection, name, self._masker)
+
+    def why_unmigrated(self) -> str:
+        """See `Migrating.why_unmigrated`."""
+        return why_not(self._options.migrations)
+
+    def revision(self) -> str | None:
+        """See `Migrating.revision`."""
+        with self._live.connected() as connection, self._told(self._live.name):
+            return schema_revision(connection)
+
+    @contextmanager
+    def scripts(self, unpack: Unpack, side: str | None) -> Iterator[Scripts]:
+        """See `Migrating.scripts`."""
+        described = self._options.migrations
+        if described is None:
+            raise RefusedError("no migration can be run", cause=why_not(None), code="no-tool")
+        with ExitStack() as stack:
+            folder = stack.enter_context(private_folder(self._private))
+            name = stack.enter_context(self._sides.opened(side)) if side is not None else None
+            address = self._live if side is None else self._loader
+            with address.connected(name) as connection:
+                target = address.target(connection)
+            yield laid_out(folder, described, unpack, target)
+
+    def copy_side(self, side: str, copy: str) -> None:
+        """See `Migrating.copy_side`."""
+        if not self._elsewhere:
+            refuse_crowded(self.room(), self._live.name)
+        with self._loader.connected() as connection, self._told(self._live.name):
+            owner = role_of(connection)
+        try:
+            self._sides.copy(side, copy, owner)
+        except RefusedError:
+            raise  # it is another's, or was never made
+        except BaseException as error:
+            self._undo(copy, error)
+            raise
+
+    def schema(self, side: str) -> Schema:
+        """See `Migrating.schema`."""
+        with self._reading(side) as connection, self._told(self._sides.name(side)):
+            fix_text_forms(connection)
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            return schema_of(connection)
+
+    def rows(self, tables: Sequence[str], longest_s: float) -> dict[str, int | None]:
+        """See `Migrating.rows`."""
+        with self._live.connected() as connection, self._told(self._live.name):
+            fix_text_forms(connection)
+            return rows_of(connection, tables, longest_s)
 
     def _undo(self, side: str, error: BaseException) -> None:
         """Leave nothing of a side database; what went wrong before stays what is told."""

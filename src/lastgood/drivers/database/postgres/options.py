@@ -79,8 +79,21 @@ class Migrations(Strict):
     tool: str = Field("alembic", description="The tool, e.g. `alembic`.")
     path: GitPath = Field(
         description="The folder with the migrations, from the repository's root: a backup before a "
-        "deployment keeps those of the release that is about to go live."
+        "deployment keeps those of the release that is about to go live, and tries them up and "
+        "down on a throwaway copy."
     )
+    command: Argv | None = Field(
+        None,
+        description="How Alembic is called, e.g. `[/srv/app/.venv/bin/alembic]` where `env.py` "
+        "needs what the application needs; else `alembic` as it is found, else our own.",
+    )
+    url_variable: str = Field(
+        "DATABASE_URL",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="The variable of the environment by which `env.py` is told the database's "
+        "address.",
+    )
+    timeout: Interval = Field(300.0, description="How long one run of the tool may take.")
 
 
 class Query(Strict):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from psycopg import Connection
+    from psycopg.sql import Composed
 
     from lastgood.drivers.database.postgres.address import Address
     from lastgood.drivers.database.postgres.template import Template
@@ -89,20 +90,27 @@ class Sides:
         Raises:
             RefusedError: we may not (`no-createdb`), or it is there (`side-exists`).
         """
+        self._create(side, "template0", template.clauses(here=not self._elsewhere), owner)
+
+    def copy(self, side: str, copy: str, owner: str) -> None:
+        """Make another of all that is in a closed one; as `create`."""
+        self._create(copy, self.name(side), [], owner)
+
+    def _create(self, side: str, source: str, clauses: list[Composed], owner: str) -> None:
         from psycopg import errors, sql  # noqa: PLC0415 - for those who need it
 
         name = self.name(side)
         with self.connected(f"the side database {name} cannot be made") as connection:
             self._may_create(connection)
-            clauses = template.clauses(here=not self._elsewhere)
             if owner != role_of(connection):
-                clauses.append(sql.SQL("OWNER {}").format(sql.Identifier(owner)))
+                clauses = [*clauses, sql.SQL("OWNER {}").format(sql.Identifier(owner))]
             try:
                 # Closed from its first moment: a new database admits every role.
                 connection.execute(
-                    sql.SQL("CREATE DATABASE {} TEMPLATE template0 ALLOW_CONNECTIONS false {}")
-                    .format(sql.Identifier(name), sql.SQL(" ").join(clauses))
-                )  # fmt: skip
+                    sql.SQL("CREATE DATABASE {} TEMPLATE {} ALLOW_CONNECTIONS false {}").format(
+                        sql.Identifier(name), sql.Identifier(source), sql.SQL(" ").join(clauses)
+                    )
+                )
             except (errors.DuplicateDatabase, errors.UniqueViolation):
                 raise RefusedError(
                     f"there is a side database {harmless(name)} already",

@@ -37,6 +37,16 @@ _UNREADABLE = f"""
            SELECT FROM pg_catalog.aclexplode(l.lomacl) a WHERE a.privilege_type = 'SELECT'
               AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE')))
     ORDER BY 1"""  # noqa: S608 - likewise
+_COLUMNS = (
+    _TABLES.replace("SELECT n.nspname, c.relname,", "SELECT pg_catalog.quote_ident(a.attname),")
+    .replace(
+        "WHERE c.relkind = 'r' AND",
+        """JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+           AND NOT a.attisdropped
+     WHERE c.relkind = 'r' AND""",
+    )
+    .replace('c.relname COLLATE "C"', 'c.relname COLLATE "C", a.attnum')
+)
 _SHOWN = 10
 
 
@@ -55,6 +65,14 @@ class Relation(NamedTuple):
 def tables(connection: Connection[Any]) -> list[Relation]:
     """The tables with rows of their own, by name."""
     return [Relation(*row) for row in connection.execute(_TABLES)]
+
+
+def columns(connection: Connection[Any]) -> dict[str, tuple[str, ...]]:
+    """The columns of each table with rows of its own, as SQL writes them."""
+    found: dict[str, list[str]] = {relation.sql: [] for relation in tables(connection)}
+    for column, table in connection.execute(_COLUMNS):
+        found[table].append(column)
+    return {table: tuple(names) for table, names in found.items()}
 
 
 def sequences(connection: Connection[Any]) -> list[Relation]:

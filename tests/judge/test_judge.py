@@ -14,7 +14,7 @@ from lastgood.model.check import HealthState
 from lastgood.model.policy import Policy
 from lastgood.model.release import Standing
 from lastgood.model.statement import Statement
-from lastgood.model.verdict import Decision, Method
+from lastgood.model.verdict import Damage, Decision, Method
 from lastgood.testing.nouns import START, at, failing, health, observation, release, share
 
 if TYPE_CHECKING:
@@ -534,6 +534,22 @@ def test_a_running_outage_need_not_be_waited_for_by_who_knows_more() -> None:
 def test_that_this_machine_is_blind_is_said_once() -> None:
     verdict = decide(Statement(), observation(SICK, connectivity=False))
     assert len([r for r in verdict.reasons if "reached nothing at all" in r]) == 1
+
+
+@pytest.mark.parametrize(
+    ("stated", "damage"),
+    [
+        (Statement(affected=0.6), Damage.NONE),
+        (Statement(affected=0.6, failed_migration=True), Damage.SCHEMA),
+        (Statement(failed_migration=True, data_loss=True), Damage.DATA),
+        (Statement(failed_migration=True, corruption=True), Damage.DATA),
+    ],
+)
+def test_whether_a_schema_or_rows_are_damaged_is_told_apart(
+    stated: Statement, damage: Damage
+) -> None:
+    verdict = decide(stated)
+    assert (verdict.damage, verdict.damaged) == (damage, damage is not Damage.NONE)
 
 
 def showing(what: str | None, state: HealthState = HealthState.FAILING) -> Health:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lastgood.app.databases.downgrading import DatabaseDowngrader
 from lastgood.app.databases.exchanging import DatabaseExchanger
 from lastgood.app.holds.holding import HoldKeeper
 from lastgood.app.project import now
@@ -13,6 +14,7 @@ from lastgood.app.runs.settling import settle
 from lastgood.engine.direct.engine import DirectEngine, claim, end_children
 from lastgood.errors import RefusedError
 from lastgood.execute.handlers.deploy import DeployHandler
+from lastgood.execute.handlers.downgrade import DowngradeHandler
 from lastgood.execute.handlers.exchange import RestoreHandler, SwapHandler
 from lastgood.execute.handlers.hold import HoldHandler, UnholdHandler
 from lastgood.execute.handlers.precheck import PrecheckHandler
@@ -101,6 +103,7 @@ def _handlers(project: Project, drivers: Drivers, run: Run, prover: Prover) -> d
         "restore": RestoreHandler(plan, exchanger),
         "stop": ServiceHandler(stops, folder),
         "swap": SwapHandler(plan, exchanger),
+        "downgrade": DowngradeHandler(plan, DatabaseDowngrader(project, run)),
         "start": ServiceHandler(starts, folder),
         "hold": HoldHandler(keeper),
         "unhold": UnholdHandler(keeper),

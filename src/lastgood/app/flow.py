@@ -17,6 +17,7 @@ from lastgood.app.planning import plan
 from lastgood.app.proving import Prover as Verifier
 from lastgood.app.reporting import report
 from lastgood.app.repositories import refresh
+from lastgood.app.stating import stated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ async def prepare(project: Project, request: Request) -> Prepared:
     async with project.drivers() as drivers:
         # The remotes are asked while the checks are looked at; what is down is told by the plan.
         observation, _ = await asyncio.gather(observe(project, drivers), refresh(drivers))
-        verdict = judge(project, observation, request.statement)
+        verdict = judge(project, observation, stated(project, request.statement))
         made = await plan(project, drivers, request, observation, verdict)
     return Prepared(observation, verdict, made)
 

@@ -17,7 +17,7 @@ from lastgood.errors import LastgoodError, RefusedError, RemoteError
 from lastgood.model.release import contents
 from lastgood.model.revision import same_version
 from lastgood.model.run import StepState
-from lastgood.model.verdict import Decision, Method
+from lastgood.model.verdict import Damage, Decision, Method
 from lastgood.plan.planner import make_plan
 from lastgood.plan.request import PastStep, PlanRequest, ServiceFacts
 from lastgood.plan.target import candidates, origin_for
@@ -79,7 +79,8 @@ async def plan(
             for service in project.environment.services
         )
     )
-    databases = await survey_databases(project, wanted, undone)
+    live = frozenset(one.live for one in facts if one.live is not None)
+    databases = await survey_databases(project, wanted, undone, live)
     past = [
         PastStep(
             kind=d.kind, seconds=d.seconds, service=d.service,
@@ -130,6 +131,7 @@ def _with_databases(
         drop_slots=request.drop_slots,
         restores=request.restores,
         insists=bool(asked),
+        damage=verdict.damage if verdict is not None and request.descends else Damage.NONE,
     )
 
 

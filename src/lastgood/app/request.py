@@ -35,6 +35,7 @@ class Request(Noun, frozen=True, kw_only=True):
         acceptance: the loss of data that was accepted.
         drop_slots: logical replication slots may be dropped.
         restores: a backup may be restored first; else only what stands comes into question.
+        descends: its own migrations may bring a database back; else only a copy does.
     """
 
     kind: PlanKind = PlanKind.ROLLBACK
@@ -52,6 +53,7 @@ class Request(Noun, frozen=True, kw_only=True):
     acceptance: Acceptance | None = None
     drop_slots: bool = False
     restores: bool = True
+    descends: bool = True
 
 
 class Data(Noun, frozen=True, kw_only=True):
@@ -65,6 +67,7 @@ class Data(Noun, frozen=True, kw_only=True):
         drop_slots: logical replication slots may be dropped.
         code: whether services go back, too.
         restores: a backup may be restored first; else only what stands comes into question.
+        descends: its own migrations may bring a database back; else only a copy does.
     """
 
     wanted: bool | None = None
@@ -74,6 +77,7 @@ class Data(Noun, frozen=True, kw_only=True):
     drop_slots: bool = False
     code: bool = True
     restores: bool = True
+    descends: bool = True
 
 
 def _of_data(project: Project, data: Data) -> dict[str, Any]:
@@ -98,6 +102,7 @@ def _of_data(project: Project, data: Data) -> dict[str, Any]:
         "acceptance": acceptance(data.accept_loss),
         "drop_slots": data.drop_slots,
         "restores": data.restores,
+        "descends": data.descends,
     }
 
 
@@ -194,4 +199,6 @@ def _changed(project: Project, run_id: str) -> bool:
     if any(deployment.run == run_id for deployment in deployments):
         return True
     steps = project.state.journal.steps(run_id)
-    return any(s.step.startswith("swap:") and s.state is StepState.DONE for s in steps)
+    return any(
+        s.step.startswith(("swap:", "downgrade:")) and s.state is StepState.DONE for s in steps
+    )

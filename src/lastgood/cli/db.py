@@ -205,6 +205,7 @@ def _exchange(
     data = Data(
         wanted=True, database=database, backup=backup, accept_loss=accept_loss,
         drop_slots=drop_slots, code=False, restores=restores,
+        descends=False,
     )  # fmt: skip
     request = rollback_request(
         session.project, to=[], drop=None, services=[], method=Method.DATABASE, reason=reason,

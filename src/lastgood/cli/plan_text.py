@@ -10,6 +10,7 @@ from rich.text import Text
 
 from lastgood.cli.loss_text import loss_lines
 from lastgood.cli.words import brief, indented
+from lastgood.model.exchange import Way
 from lastgood.model.plan import NO_LOSS
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ def plan_text(plan: Plan) -> RenderableType:
     parts += _dropped(plan.moves)
     for exchange in plan.exchanges:
         parts += _exchanged(exchange)
+    down = any(exchange.way is Way.DOWNGRADE for exchange in plan.exchanges)
+    fate = "is taken back" if down else "stays applied"
     parts += [
-        indented(f"stays applied: migration {name} of {move.service}", "yellow")
+        indented(f"{fate}: migration {name} of {move.service}", "yellow")
         for move in plan.moves
         for name in move.migrations
     ]
@@ -54,7 +57,7 @@ def plan_text(plan: Plan) -> RenderableType:
 def _exchanged(exchange: Exchange) -> Iterator[RenderableType]:
     """What a database goes back to, why that, and what it costs, table by table."""
     line = Text(exchange.database, "bold")
-    line.append(f": -> {exchange.copy}", "bold green")
+    line.append(f": -> {exchange.goal}", "bold green")
     yield indented(line.append(f" by {exchange.way} ({exchange.why})", "default"))
     if exchange.loss is not None:
         yield from loss_lines(exchange.loss)

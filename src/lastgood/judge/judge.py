@@ -11,7 +11,7 @@ from lastgood.judge.cause import RECORD_LAG, Cause, Likely, attribute, is_cause
 from lastgood.judge.evidence import gather
 from lastgood.judge.tree import TREE, Says
 from lastgood.judge.words import duration, percent
-from lastgood.model.verdict import Branch, Decision, Method, Verdict
+from lastgood.model.verdict import Branch, Damage, Decision, Method, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -92,7 +92,8 @@ def judge(
         path=path,
         services=tuple(c.service for c in likely) or case.affected_services,
         impact_start=impact_start(case, likely),
-        damaged=damaged(case),
+        damaged=damage(case) is not Damage.NONE,
+        damage=damage(case),
     )
 
 
@@ -120,16 +121,17 @@ def method(case: Case) -> Method:
     stated = case.statement
     if len(case.affected_services) > 1:
         return Method.FULL
-    if damaged(case):
+    if damage(case) is not Damage.NONE:
         return Method.DATABASE
     return Method.CI if stated.failed_deployment else Method.AUTO
 
 
-def damaged(case: Case) -> bool:
-    """Whether data must come back, too."""
+def damage(case: Case) -> Damage:
+    """What must come back beside the code."""
     stated = case.statement
-    seen = bool(case.showing(answers.CORRUPTION))
-    return stated.corruption or seen or stated.failed_migration or stated.data_loss
+    if stated.corruption or stated.data_loss or case.showing(answers.CORRUPTION):
+        return Damage.DATA
+    return Damage.SCHEMA if stated.failed_migration else Damage.NONE
 
 
 def reasons(

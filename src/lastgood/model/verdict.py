@@ -29,6 +29,16 @@ class Method(StrEnum):
     FULL = "full"
 
 
+class Damage(StrEnum):
+    """What code alone does not mend."""
+
+    NONE = "none"
+    SCHEMA = "schema"
+    """A migration failed, or must be taken back; all that is in the tables is good."""
+    DATA = "data"
+    """Rows are corrupt or lost."""
+
+
 class Evidence(Noun, frozen=True, kw_only=True):
     """One thing that was seen or stated, with what it rests on."""
 
@@ -54,6 +64,7 @@ class Verdict(Noun, frozen=True, kw_only=True):
 
     Attributes:
         damaged: data is damaged or lost, or a migration failed: code alone does not mend that.
+        damage: which of these it is.
     """
 
     environment: str
@@ -66,3 +77,4 @@ class Verdict(Noun, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
     impact_start: datetime | None = None
     damaged: bool = False
+    damage: Damage = Damage.NONE

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lastgood.model.route import Route
     from lastgood.plan.request import PastStep, PlanRequest, ServiceFacts
 
+MIGRATIONS_STAY = "migrations-stay"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
@@ -158,7 +160,7 @@ def said(request: PlanRequest, facts: ServiceFacts, route: Route) -> list[Proble
     if route.migrations:
         found.append(
             Problem(
-                code="migrations-stay",
+                code=MIGRATIONS_STAY,
                 what=f"migrations of {name} lie between and stay applied while {goal} runs: "
                 f"{', '.join(route.migrations)}",
                 mend="make sure that the older code works with the newer schema",

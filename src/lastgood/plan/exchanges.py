@@ -10,6 +10,7 @@ import msgspec
 from lastgood.model.exchange import Exchange, Way
 from lastgood.model.plan import NO_LOSS, PlanKind
 from lastgood.model.problem import Problem
+from lastgood.plan.descents import descend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +48,11 @@ class Exchanges:
     refusals: tuple[Problem, ...] = ()
 
 
-def choose_exchanges(request: PlanRequest, databases: Sequence[DatabaseFacts]) -> Exchanges:
+def choose_exchanges(
+    request: PlanRequest, databases: Sequence[DatabaseFacts], moves: Sequence[Move] = ()
+) -> Exchanges:
     """How the databases go back, or why they cannot; what nobody accepted is shown all the same."""
-    choices = [choose_exchange(request, facts) for facts in databases]
+    choices = [choose_exchange(request, facts, moves) for facts in databases]
     exchanges = tuple(c.exchange for c in choices if c.exchange is not None)
     refusals = [refusal for choice in choices for refusal in choice.refusals]
     if not refusals:
@@ -88,8 +91,13 @@ def choose_copy(request: PlanRequest, facts: DatabaseFacts) -> Candidate | None:
     return next((one for one in sound if one.stands), sound[0] if sound else None)
 
 
-def choose_exchange(request: PlanRequest, facts: DatabaseFacts) -> DatabaseChoice:
+def choose_exchange(
+    request: PlanRequest, facts: DatabaseFacts, moves: Sequence[Move]
+) -> DatabaseChoice:
     """How one database goes back, or why it cannot."""
+    descent = descend(request, facts, moves)
+    if descent is not None:
+        return DatabaseChoice(exchange=descent)  # what stands in a swap's way does not in its
     chosen = choose_copy(request, facts)
     refusals = list(facts.obstacles)
     if chosen is None:
@@ -142,7 +150,7 @@ def in_words(exchanges: Sequence[Exchange]) -> str:
     if not exchanges:
         return NO_LOSS
     return "; ".join(
-        f"{exchange.database} returns to {_moment(exchange)}: {_rows(exchange.vanishing)} vanish"
+        f"{exchange.database} {_returns(exchange)}: {_rows(exchange.vanishing)} vanish"
         f"{'' if exchange.loss is None or exchange.loss.complete else ' (not all is exact)'}"
         for exchange in exchanges
     )
@@ -260,6 +268,13 @@ def _rows(count: int | None) -> str:
     if count is None:
         return "nobody knows how many rows"
     return f"{count} row{'' if count == 1 else 's'}"
+
+
+def _returns(exchange: Exchange) -> str:
+    if exchange.way is not Way.DOWNGRADE:
+        return f"returns to {_moment(exchange)}"
+    goes = "".join(f", {line}" for line in (exchange.loss.shape if exchange.loss else ()))
+    return f"is migrated down from {exchange.upper} to {exchange.lower}{goes}"
 
 
 def _moment(exchange: Exchange) -> str:

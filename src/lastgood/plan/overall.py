@@ -80,7 +80,7 @@ def p90_s(plan: Plan, past: Sequence[PastStep]) -> dict[str, float]:
     moves = {move.service: move for move in plan.moves}
     slow = {}
     for step in plan.steps:
-        if step.kind == "restore" and step.database is not None:
+        if step.kind in {"restore", "downgrade"} and step.database is not None:
             slow[step.id] = plan.exchange(step.database).restore_p90_s
             continue
         move = moves.get(step.service) if step.service is not None else None

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lastgood.model.exchange import Way
 from lastgood.model.plan import Plan, PlanKind, plan_digest
 from lastgood.model.problem import Problem
 from lastgood.model.verdict import Method
 from lastgood.plan import routes, target
-from lastgood.plan.choice import Choice, choose
+from lastgood.plan.choice import MIGRATIONS_STAY, Choice, choose
+from lastgood.plan.descents import stays_down
 from lastgood.plan.exchanges import (
     Exchanges,
     choose_exchanges,
@@ -72,7 +74,7 @@ def make_plan(
         choices = [choose(request, facts, holds, past) for facts in named]
         refusals = [c.refusal for c in choices if c.refusal is not None]
     moves = tuple(c.move for c in choices if c.move is not None)
-    data = choose_exchanges(request, databases)
+    data = choose_exchanges(request, databases, moves)
     stays = list[Problem]()
     if data.refusals and not request.insists and may_go_alone(moves):
         stays, data = [data_stays(data)], Exchanges()
@@ -100,7 +102,9 @@ def make_plan(
     if not refusals:
         plan = with_steps(plan, choices, holds, past, stoppable)
         warnings = (*(w for c in choices for w in c.warnings),)
-        warnings += (*data.warnings, *stays)
+        if any(exchange.way is Way.DOWNGRADE for exchange in exchanges):
+            warnings = (*(w for w in warnings if w.code != MIGRATIONS_STAY),)
+        warnings += (*data.warnings, *stays, *stays_down(undone))
         warnings += tuple(of_the_whole(plan, past, verdict, this_machine_only=this_machine_only))
         plan = msgspec.structs.replace(plan, warnings=warnings)
     return msgspec.structs.replace(plan, id=f"plan-{plan_digest(plan)[:12]}")

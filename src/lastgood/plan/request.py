@@ -12,7 +12,7 @@ from lastgood.model.plan import PlanKind
 from lastgood.model.problem import Problem
 from lastgood.model.release import Release
 from lastgood.model.route import Route
-from lastgood.model.verdict import Method
+from lastgood.model.verdict import Damage, Method
 
 
 class Acceptance(Noun, frozen=True, kw_only=True):
@@ -44,6 +44,7 @@ class PlanRequest(Noun, frozen=True, kw_only=True):
         restores: a backup whose copy does not stand may be restored first.
         insists: the databases were asked for by a person; else code goes back without them where
             it can.
+        damage: what is known to be damaged, where a way down may be enough for it.
     """
 
     environment: str
@@ -62,6 +63,7 @@ class PlanRequest(Noun, frozen=True, kw_only=True):
     drop_slots: bool = False
     restores: bool = True
     insists: bool = True
+    damage: Damage = Damage.NONE
 
 
 class ServiceFacts(Noun, frozen=True, kw_only=True):
@@ -111,6 +113,28 @@ class Candidate(Noun, frozen=True, kw_only=True):
     before: str | None = None
 
 
+class Descent(Noun, frozen=True, kw_only=True):
+    """A way down that was rehearsed and leads from where the live schema is.
+
+    Attributes:
+        backup: with which the migrations are kept: the one before the live release's deployment.
+        before: that release's commit.
+        releases: what was live of each service at the backup.
+        upper: the revision of the live schema.
+        lower: the one that it comes down to.
+        seconds: that the way down took.
+        loss: what goes with it, as the rehearsal and the live tables say.
+    """
+
+    backup: str
+    before: str
+    releases: dict[str, str]
+    upper: str
+    lower: str
+    seconds: float
+    loss: Loss
+
+
 class DatabaseFacts(Noun, frozen=True, kw_only=True):
     """What is known of one database that shall go back.
 
@@ -119,6 +143,7 @@ class DatabaseFacts(Noun, frozen=True, kw_only=True):
         obstacles: what stands in the way of replacing it now.
         losses: what would be lost, by the candidate's id, where it was counted.
         quarantine: the id under which the replaced one would be kept.
+        descent: the rehearsed way down, where there is one.
     """
 
     name: str
@@ -126,6 +151,7 @@ class DatabaseFacts(Noun, frozen=True, kw_only=True):
     obstacles: tuple[Problem, ...] = ()
     losses: dict[str, Loss] = msgspec.field(default_factory=dict)
     quarantine: str = ""
+    descent: Descent | None = None
 
 
 class PastStep(Noun, frozen=True, kw_only=True):

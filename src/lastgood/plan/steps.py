@@ -27,6 +27,7 @@ HOLD_TIMEOUT_S = 30.0
 RESTORE_LIMITS_S = (600.0, 86_400.0)
 # It counts once more what would be lost before anybody is kept out.
 SWAP_TIMEOUT_S = 900.0
+DOWNGRADE_LIMITS_S = (600.0, 7200.0)
 SERVICE_TIMEOUT_S = 120.0
 
 
@@ -42,7 +43,8 @@ def make_steps(
 ) -> tuple[Step, ...]:
     """The steps in an order in which each comes after what it waits for.
 
-    Databases are restored beside the live ones first, while everything runs. Where services can be
+    Databases are restored beside the live ones first, while everything runs. A way down has the
+    place of a swap. Where services can be
     stopped, nothing writes while data and code go back. Where they cannot, the code goes back
     first: what the bad release would still write must not reach the data that came back. Only what
     CI deploys waits for the data: its migrations would not know the schema that is still there.
@@ -62,7 +64,7 @@ def make_steps(
     steps += restored
     ready = tuple(step.id for step in restored) or (steps[0].id,)
     stops = [of_service("stop", name, ready, past) for name in stopped]
-    swaps = tuple(f"swap:{exchange.database}" for exchange in exchanges)
+    swaps = tuple(exchange.step for exchange in exchanges)
     closed = [swap(e, tuple(stop.id for stop in stops), past) for e in exchanges if stops]
     steps += [*stops, *closed]
     pushed: dict[str, str] = {}
@@ -121,10 +123,12 @@ def restore(exchange: Exchange, after: tuple[str, ...]) -> Step:
 
 
 def swap(exchange: Exchange, after: tuple[str, ...], past: Sequence[PastStep]) -> Step:
-    """Let the copy take the live database's place."""
+    """Let the copy take the live database's place, or run its migrations backwards."""
+    if exchange.way is Way.DOWNGRADE:
+        return downgrade(exchange, after)
     what = "the replaced database" if exchange.way is Way.QUARANTINE else exchange.copy
     return Step(
-        id=f"swap:{exchange.database}",
+        id=exchange.step,
         kind="swap",
         name=f"Let {what} take the place of {exchange.database}",
         after=after,
@@ -132,6 +136,20 @@ def swap(exchange: Exchange, after: tuple[str, ...], past: Sequence[PastStep]) -
         attempts=3,
         database=exchange.database,
         estimate_s=estimates.of_step("swap", None, past).p50,
+    )
+
+
+def downgrade(exchange: Exchange, after: tuple[str, ...]) -> Step:
+    """Run the migrations of the bad release backwards."""
+    return Step(
+        id=exchange.step,
+        kind="downgrade",
+        name=f"Migrate {exchange.database} down from {exchange.upper} to {exchange.lower}",
+        after=after,
+        timeout_s=within(exchange.restore_p90_s, DOWNGRADE_LIMITS_S),
+        attempts=3,
+        database=exchange.database,
+        estimate_s=exchange.restore_s,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lastgood.model.exchange import Way
 from lastgood.model.loss import Loss
 from lastgood.model.noun import from_json
 from lastgood.model.run import StepState
@@ -25,7 +26,7 @@ def exchanged(report: Report) -> Iterator[str]:
     """A part for each database that the plan replaces, as far as it was come to."""
     records = {record.step: record for record in report.steps}
     for exchange in report.run.plan.exchanges:
-        record = records.get(f"swap:{exchange.database}")
+        record = records.get(exchange.step)
         if record is not None and record.started_at:
             yield from _exchange(report, exchange, record)
 
@@ -33,7 +34,15 @@ def exchanged(report: Report) -> Iterator[str]:
 def _exchange(report: Report, exchange: Exchange, record: StepRecord) -> Iterator[str]:
     name = text(exchange.database)
     if record.state is not StepState.DONE or record.outcome is None:
-        yield f"- **{name}**: was to go back to {text(exchange.copy)}, and was not: {record.state}"
+        yield f"- **{name}**: was to go back to {text(exchange.goal)}, and was not: {record.state}"
+        return
+    if exchange.way is Way.DOWNGRADE:
+        yield (
+            f"- **{name}**: its schema was brought from {text(exchange.upper)} down to "
+            f"{text(exchange.lower)} by the migrations kept with {text(exchange.copy)}"
+        )
+        if exchange.loss is not None:
+            yield from _loss(exchange.loss)
         return
     of = f" of {time(exchange.snapshot_at)}" if exchange.snapshot_at is not None else ""
     detail = record.outcome.detail

@@ -27,6 +27,9 @@ NAMES = {
     "stable": "stable",
 }
 
+_CHANGING = frozenset({"deploy", "hold", "unhold", "swap", "downgrade"})
+"""The kinds of steps that change the environment."""
+
 
 def markdown(report: Report) -> str:
     """Write the whole report; it ends with a newline."""
@@ -130,8 +133,10 @@ def _changes(report: Report) -> Iterator[str]:
     yield "## What was changed"
     yield ""
     begun = {record.step: record.state for record in report.steps if record.started_at}
-    if not any(step.startswith(("deploy:", "hold:", "unhold:", "swap:")) for step in begun):
+    kinds = {step.partition(":")[0] for step in begun}
+    if not kinds & _CHANGING:
         yield "Nothing."
+    fate = "taken back" if "downgrade" in kinds else "stays applied"
     for move in report.run.plan.moves:
         state = begun.get(f"deploy:{move.service}")
         if state is None:
@@ -146,7 +151,7 @@ def _changes(report: Report) -> Iterator[str]:
             f"  - dropped with it: {code(line.commit)} {text(line.subject)}"
             for line in move.dropped
         )
-        yield from (f"  - stays applied: migration `{text(name)}`" for name in move.migrations)
+        yield from (f"  - {fate}: migration `{text(name)}`" for name in move.migrations)
     yield from exchanged(report)
     for service, commit in report.run.plan.holds.items():
         if begun.get(f"hold:{service}") is StepState.DONE:

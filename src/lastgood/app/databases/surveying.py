@@ -9,12 +9,14 @@ import msgspec
 
 from lastgood.app.backups.place import Place, place_of
 from lastgood.app.backups.warming import doubt_of
+from lastgood.app.databases.descending import descent_of
 from lastgood.app.databases.losing import loss_by_manifest
 from lastgood.app.project import now
 from lastgood.backup.layout import new_id, taken_at
 from lastgood.errors import LastgoodError, RefusedError, RemoteError
 from lastgood.model.plan import PlanKind
 from lastgood.model.problem import Problem
+from lastgood.model.verdict import Damage
 from lastgood.plan.exchanges import choose_copy, nothing_sound
 from lastgood.plan.request import Candidate, DatabaseFacts, PlanRequest
 from lastgood.ports.swapping import Closed, Copy, Swapping
@@ -30,13 +32,13 @@ LONGEST_LOSS_S = 20.0
 
 
 async def survey_databases(
-    project: Project, request: PlanRequest, undone: Plan | None
+    project: Project, request: PlanRequest, undone: Plan | None, live: frozenset[str]
 ) -> list[DatabaseFacts]:
-    """What is known of each database that shall go back."""
+    """What is known of each database that shall go back, while these commits run."""
     return list(
         await asyncio.gather(
             *(
-                asyncio.to_thread(_survey, project, request, undone, name)
+                asyncio.to_thread(_survey, project, request, undone, name, live)
                 for name in request.databases
             )
         )
@@ -44,15 +46,22 @@ async def survey_databases(
 
 
 def _survey(
-    project: Project, request: PlanRequest, undone: Plan | None, name: str
+    project: Project,
+    request: PlanRequest,
+    undone: Plan | None,
+    name: str,
+    live: frozenset[str] = frozenset(),
 ) -> DatabaseFacts:
     facts = DatabaseFacts(name=name, quarantine=new_id(now()))
     try:
         place = place_of(project, name)
         database = place.database
+        manifests = {} if request.kind is PlanKind.UNDO else _manifests(place)
+        if request.damage is Damage.SCHEMA:
+            descent = descent_of(project, place, list(manifests.values()), live)
+            facts = msgspec.structs.replace(facts, descent=descent)
         if not isinstance(database, Swapping):
             return _barred(facts, _no_swap(name))
-        manifests = {} if request.kind is PlanKind.UNDO else _manifests(place)
         if undone is not None and request.kind is PlanKind.UNDO:
             candidates = _former(undone, name, [one.id for one in database.quarantined()])
         else:

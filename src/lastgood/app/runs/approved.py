@@ -13,7 +13,19 @@ if TYPE_CHECKING:
     from lastgood.model.run import Run
 
 KINDS = frozenset(
-    {"precheck", "hold", "unhold", "restore", "stop", "swap", "deploy", "start", "prove", "verify"}
+    {
+        "precheck",
+        "hold",
+        "unhold",
+        "restore",
+        "stop",
+        "swap",
+        "downgrade",
+        "deploy",
+        "start",
+        "prove",
+        "verify",
+    }
 )
 """The kinds of steps that this version can bring about."""
 

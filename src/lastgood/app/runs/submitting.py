@@ -83,7 +83,7 @@ def submit(
                     f"{m.service} {str(m.origin)[:12]} to {m.target[:12]} by {m.method}"
                     for m in plan.moves
                 ),
-                *(f"{e.database} to {e.copy} by {e.way}" for e in plan.exchanges),
+                *(f"{e.database} to {e.goal} by {e.way}" for e in plan.exchanges),
             )
         )
         state.events.append(

@@ -187,15 +187,6 @@ class TestOrder:
         assert "restore:main" not in made["deploy:backend"]  # the bad release goes at once
         assert "swap:main" in made["prove:backend"]
 
-    def test_what_ci_deploys_waits_for_the_data(self) -> None:
-        pushed = service(routes=(route("b", Method.TREE),))
-        request = msgspec.structs.replace(ASK, databases=("main",), acceptance=Acceptance(rows=5))
-        made = make_plan(
-            request, services=[pushed], databases=[facts(candidate(1, stands=True))],
-            budget_s=300.0, now=START,
-        )  # fmt: skip
-        assert "swap:main" in order(made)["deploy:backend"]
-
     def test_nothing_writes_while_data_and_code_go_back(self) -> None:
         made = plan(facts(candidate(1)), stoppable=("backend", "queue"))
         before = order(made)

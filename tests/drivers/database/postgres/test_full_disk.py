@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +17,6 @@ from lastgood.errors import ChildError, LastgoodError, RemoteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.drivers.database.postgres.conftest import Case
     from tests.servers import Server
@@ -28,20 +29,22 @@ ROWS = (
 
 
 @pytest.fixture
-def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def disk() -> Iterator[Path]:
     """A disk of 64 MiB; in memory it takes what is written to it."""
     if not is_root() or shutil.which("mount") is None:
         pytest.skip("mounting a small disk needs root")
-    folder = tmp_path_factory.mktemp("disk")
-    for above in folder.parents[:2]:
-        above.chmod(0o711)
+    # Not below pytest's own folder, which is root's alone: the server is not.
+    folder = Path(tempfile.mkdtemp(prefix="lg-disk-"))
     mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "small", str(folder)]
     if subprocess.run(mount, check=False).returncode:
+        folder.rmdir()
         pytest.skip("no disk may be mounted here")
+    folder.chmod(0o711)
     try:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
+        folder.rmdir()
 
 
 def free(disk: Path) -> int:

@@ -228,3 +228,17 @@ class TestOrder:
     def test_services_are_not_stopped_for_code_alone(self) -> None:
         made = plan(stoppable=("backend",))
         assert not [step for step in made.steps if step.kind in {"stop", "start"}]
+
+
+def test_the_undo_of_a_run_that_replaced_a_database_alone_leaves_services_alone() -> None:
+    undone = plan(facts(candidate(1, stands=True)), code=False, method=Method.DATABASE)
+    made = make_plan(
+        msgspec.structs.replace(
+            ASK, kind=PlanKind.UNDO, undoes="run-1", databases=("main",),
+            acceptance=Acceptance(rows=5),
+        ),
+        services=[service()], databases=[facts(Candidate(id="q1", at=None, stands=True))],
+        budget_s=300.0, now=START, undone=undone,
+    )  # fmt: skip
+    assert (made.refusals, made.moves) == ((), ())
+    assert [step.id for step in made.steps] == ["precheck", "swap:main", "verify"]

@@ -75,10 +75,11 @@ def select(
 
     When none was named, those of which every instance runs a known good release are left alone as
     long as another one does not. When all do, those that came back by a rollback answer for all
-    (there is nothing to do), and without one all are meant.
+    (there is nothing to do), and without one all are meant. An undo means those of its run, which
+    may be none: then it has replaced databases only.
     """
     ordered = sorted(services, key=lambda facts: facts.name)
-    if request.services:
+    if request.services or request.kind is PlanKind.UNDO:
         return [facts for facts in ordered if facts.name in request.services]
     suspect = [f for f in ordered if f.strays or not target.known_good_live(f)]
     returned = [facts for facts in ordered if target.came_back(facts, holds)]

@@ -276,6 +276,13 @@ def test_what_was_never_taken_away_need_not_come_back() -> None:
     assert world.effects == []
 
 
+def test_what_a_cancelled_run_never_came_to_need_not_come_back() -> None:
+    world = World(cancel_at=0)
+    ends = states(at_once(run_to_end(stopping(), world)))
+    assert ends["start"] is StepState.CANCELLED
+    assert world.refused == ["check"]
+
+
 async def _recorded_sleeps(step: Step, answers: list[StepOutcome]) -> tuple[list[float], list[int]]:
     sleeps: list[float] = []
     attempts: list[int] = []

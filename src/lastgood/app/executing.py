@@ -76,8 +76,12 @@ def _handlers(project: Project, drivers: Drivers, run: Run, prover: Prover) -> d
     Raises:
         RefusedError: see `refuse_changed`; a run that did nothing yet ends as refused instead.
     """
+    services, folder = project.environment.services, project.settings.folder
+    starts = {name: service.start for name, service in services.items() if service.start}
     if run.cancel_at is not None:
-        return {}  # nothing is begun any more, and whatever changed must not stand in the way
+        # Nothing is begun any more, and whatever changed must not stand in the way; but what was
+        # stopped is started.
+        return {"start": ServiceHandler(starts, folder)}
     plan = run.plan
     try:
         refuse_changed(project, run)
@@ -95,9 +99,7 @@ def _handlers(project: Project, drivers: Drivers, run: Run, prover: Prover) -> d
             note(project, run, "lock.ref-missing", warning)
 
     exchanger = DatabaseExchanger(project, run)
-    services, folder = project.environment.services, project.settings.folder
     stops = {name: service.stop for name, service in services.items() if service.stop}
-    starts = {name: service.start for name, service in services.items() if service.start}
     return {
         "precheck": PrecheckHandler(plan, chosen, lock),
         "restore": RestoreHandler(plan, exchanger),

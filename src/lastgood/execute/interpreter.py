@@ -31,12 +31,13 @@ async def interpret(plan: Plan, call: Call, sleep: Sleep) -> Mapping[str, StepOu
     one was begun: a service that was stopped is started again.
     """
     walking: dict[str, asyncio.Task[StepOutcome]] = {}
+    begun = set[str]()
 
     async def walk(step: Step) -> StepOutcome:
         former = [await walking[before] for before in step.after]
-        if step.takes_back is not None and _was_begun(walking[step.takes_back].result()):
-            return await _attempt(step, call, sleep)
-        if all(outcome.state is StepState.DONE for outcome in former):
+        # One that was begun may have had an effect, whatever became of it.
+        if step.takes_back in begun or all(one.state is StepState.DONE for one in former):
+            begun.add(step.id)
             return await _attempt(step, call, sleep)
         cancelled = any(outcome.state is StepState.CANCELLED for outcome in former)
         state = StepState.CANCELLED if cancelled else StepState.SKIPPED
@@ -46,11 +47,6 @@ async def interpret(plan: Plan, call: Call, sleep: Sleep) -> Mapping[str, StepOu
         for step in plan.steps:
             walking[step.id] = group.create_task(walk(step))
     return {step_id: task.result() for step_id, task in walking.items()}
-
-
-def _was_begun(outcome: StepOutcome) -> bool:
-    """Whether a step may have had an effect: one that was cancelled may have been at work."""
-    return outcome.state is not StepState.SKIPPED
 
 
 async def _attempt(step: Step, call: Call, sleep: Sleep) -> StepOutcome:

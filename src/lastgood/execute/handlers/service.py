@@ -39,23 +39,33 @@ class ServiceHandler:
         """Run the command to its end.
 
         Raises:
-            StepError: it failed or hung (`stop-failed`, `start-failed`).
+            StepError: it failed, hung or is not there (`stop-failed`, `start-failed`).
         """
-        argv = self._commands[str(step.service)]
+        argv = self._commands.get(str(step.service))
+        if argv is None:
+            raise self._failed(
+                step, f"the configuration names no command to {step.kind} it any more"
+            )
         action.fence()
         action.note(f"{step.kind}: {argv[0]}")
         try:
             await action.children.run(argv, timeout=step.timeout_s * MARGIN, cwd=self._folder)
         except ChildError as error:
-            raise StepError(
-                f"{step.service} could not be {'stopped' if step.kind == 'stop' else 'started'}",
-                cause=str(error),
-                mend=f"see what {argv[0]} says, then: lastgood resume",
-                code=f"{step.kind}-failed",
-                retryable=True,
-            ) from error
+            raise self._failed(step, str(error), retryable=True) from error
 
     async def confirm(self, step: Step, action: Action) -> StepOutcome:
         """The command's word; what answers is proven by another step."""
         del step, action
         return StepOutcome(state=StepState.DONE)
+
+    def _failed(self, step: Step, cause: str, *, retryable: bool = False) -> StepError:
+        stop = step.kind == "stop"
+        return StepError(
+            f"{step.service} could not be {'stopped' if stop else 'started'}",
+            cause=cause,
+            mend=f"see why {step.service} does not stop, then plan again"
+            if stop
+            else f"start {step.service} by hand: it rests",
+            code=f"{step.kind}-failed",
+            retryable=retryable,
+        )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, TypeVar
 
 from lastgood.app.backups.place import Place, place_of
 from lastgood.app.backups.standing import DROPPED
@@ -18,13 +18,15 @@ from lastgood.model.noun import to_json
 from lastgood.ports.swapping import Closed, Copy, Swapping
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lastgood.app.project import Project
     from lastgood.model.exchange import Exchange
     from lastgood.model.run import Run
     from lastgood.ports.action import Action
     from lastgood.ports.swapping import Swapped
+
+_Done = TypeVar("_Done")
 
 SWAPPED = "database.swapped"
 RESTORE_LIMIT_S = 86_400.0
@@ -85,8 +87,8 @@ class DatabaseExchanger:
         action.fence()
         kind = Closed.QUARANTINED if exchange.way is Way.QUARANTINE else Closed.KEPT
         # It is over in seconds, wholly or not at all: waited for also when the step is stopped.
-        swapping = asyncio.ensure_future(
-            asyncio.to_thread(
+        swapped = await to_its_end(
+            partial(
                 self._swapping(exchange).swap,
                 Copy(kind=kind, id=exchange.copy),
                 exchange.quarantine,
@@ -95,13 +97,6 @@ class DatabaseExchanger:
                 drop_slots=exchange.drop_slots,
             )
         )
-        try:
-            swapped = await asyncio.shield(swapping)
-        except asyncio.CancelledError:
-            await asyncio.wait({swapping})
-            if swapping.exception() is not None:
-                raise
-            swapped = swapping.result()  # it was quicker than whoever wanted it stopped
         self._remember(exchange, swapped)
         for said in swapped.said:
             action.note(said)
@@ -145,3 +140,22 @@ class DatabaseExchanger:
     def _places(self) -> dict[str, Place]:
         names = [exchange.database for exchange in self._run.plan.exchanges]
         return {name: place_of(self._project, name) for name in names}
+
+
+async def to_its_end(work: Callable[[], _Done]) -> _Done:
+    """Do blocking work in a thread, and wait for its end however often we are asked to stop.
+
+    Raises:
+        CancelledError: we were asked to stop, and it failed; what succeeds counts all the same.
+    """
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    stopped = False
+    while not working.done():
+        try:
+            await asyncio.wait({working})
+        except asyncio.CancelledError:
+            # By a person, then because the step's time is over or the run was taken over.
+            stopped = True
+    if stopped and working.exception() is not None:
+        raise asyncio.CancelledError
+    return working.result()

@@ -135,9 +135,13 @@ class Shop:
 
     def run(self, *words: str) -> Ran:
         """`lastgood backup ...`, in this process."""
+        return self.typed("backup", *words)
+
+    def typed(self, *words: str) -> Ran:
+        """`lastgood ...`, in this process."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = run(["backup", *words, "--config", str(self.place / "lastgood.yaml")])
+            code = run([*words, "--config", str(self.place / "lastgood.yaml")])
         return Ran(int(code), out.getvalue(), err.getvalue())
 
     def said(self, *words: str) -> Any:

@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 import msgspec
 
 from lastgood.model.event import Event
+from lastgood.model.noun import to_json
 from lastgood.model.plan import CommitLine, Move, Plan, PlanKind, Step, plan_digest
 from lastgood.model.proof import Proof, ServiceProof
+from lastgood.model.repair import Repair, TableRepair
 from lastgood.model.report import Milestones, Report
 from lastgood.model.run import Outcome, Run, RunState, StepOutcome, StepRecord, StepState
+from lastgood.model.salvage import Conflict, Hindrance
 from lastgood.model.verdict import Method
 from lastgood.report.markdown import markdown
 
@@ -101,3 +104,20 @@ def test_a_run_that_is_not_over_says_what_to_do() -> None:
     assert "**not over**" in told
     assert "`lastgood resume`" in told
     assert "not known or not reached" in told
+
+
+def test_what_was_repaired_without_a_run_is_in_the_incidents_report() -> None:
+    conflict = Conflict(key={"id": HOSTILE}, why=Hindrance.TAKEN, said="users_email_key")
+    table = TableRepair(table="public.users", overwritten=7, returned=2, left=1,
+                        conflicts=(conflict,))  # fmt: skip
+    report = a_report(Outcome.RECOVERED)
+    event = msgspec.structs.replace(
+        report.timeline[0],
+        kind="database.repaired",
+        data={"repair": to_json(Repair(tables=(table,), before="20261122T030000.000Z-0a1b2c3d"))},
+    )
+    told = markdown(msgspec.structs.replace(report, timeline=(event,)))
+    assert "| public.users | 7 | 2 | 0 | 1 | 0 |" in told
+    assert "`lastgood db undo --repair 20261122T030000.000Z-0a1b2c3d`" in told
+    assert "users\\_email\\_key" in told
+    assert "<script" not in told.replace("\\<script", "")

@@ -7,6 +7,15 @@ from typing import Annotated
 import typer
 
 from lastgood.cli.backup import DatabaseOption
+from lastgood.cli.repairing import (
+    ColumnOption,
+    RepairOption,
+    TableOption,
+    WhereOption,
+    refuse_alone,
+    repair_tables,
+    take_back_repair,
+)
 from lastgood.cli.rollback import (
     AcceptLossOption,
     BackupOption,
@@ -49,11 +58,23 @@ def restore(
     reason: ReasonOption = "",
     take_over: TakeOverOption = None,
     confirm: ConfirmOption = None,
+    table: TableOption = None,
+    column: ColumnOption = None,
+    where: WhereOption = None,
     *,
     drop_slots: SlotsOption = False,
     dry_run: DryRunOption = False,
 ) -> ExitCode:
-    """Bring a database back to a backup: restored beside it where need be, then swapped in."""
+    """Bring a database back to a backup: restored beside it where need be, then swapped in.
+
+    With --table only rows of these tables get the content of the backup.
+    """
+    if table:
+        return repair_tables(
+            session, database, backup, table, column or [], where or [], accept_loss, confirm,
+            dry_run=dry_run,
+        )  # fmt: skip
+    refuse_alone(column, where)
     return _exchange(
         session, database, backup, accept_loss, reason, take_over, confirm,
         drop_slots=drop_slots, dry_run=dry_run, restores=True,
@@ -91,11 +112,14 @@ def undo(
     reason: ReasonOption = "",
     take_over: TakeOverOption = None,
     confirm: ConfirmOption = None,
+    repair: RepairOption = None,
     *,
     drop_slots: SlotsOption = False,
     dry_run: DryRunOption = False,
 ) -> ExitCode:
     """Swap the replaced database back; what was written since then would go, and is counted."""
+    if repair is not None:
+        return take_back_repair(session, database, repair, confirm, dry_run=dry_run)
     from lastgood.app.request import Data, undo_request  # noqa: PLC0415 - only when it runs
     from lastgood.cli.doing import Going, carry_through  # noqa: PLC0415 - likewise
 
@@ -137,7 +161,8 @@ def quarantine(
     session: Session,
     database: DatabaseOption = None,
     drop: Annotated[
-        str | None, typer.Option("--drop", help="Drop this replaced database, for good.")
+        str | None,
+        typer.Option("--drop", help="Drop this replaced database, or rows of a repair, for good."),
     ] = None,
     confirm: ConfirmOption = None,
     *,
@@ -146,10 +171,15 @@ def quarantine(
     ] = False,
     dry_run: DryRunOption = False,
 ) -> ExitCode:
-    """List the replaced databases that are kept, or drop one."""
+    """List the replaced databases that are kept, and rows before repairs, or drop one."""
+    from rich.console import Group  # noqa: PLC0415 - only when it runs
+
     from lastgood.app.databases import quarantine as kept  # noqa: PLC0415 - only when it runs
+    from lastgood.app.databases.befores import befores, forget  # noqa: PLC0415 - likewise
     from lastgood.cli.loss_text import quarantine_text  # noqa: PLC0415 - likewise
+    from lastgood.cli.repair_text import befores_text  # noqa: PLC0415 - likewise
     from lastgood.report.losses import quarantine_document  # noqa: PLC0415 - likewise
+    from lastgood.report.repaired import befores_document  # noqa: PLC0415 - likewise
 
     if drop is not None and drop_warm_target:
         raise UsageError("--drop and --drop-warm-target exclude each other", mend="give one")
@@ -158,14 +188,22 @@ def quarantine(
     if drop_warm_target:
         return _drop_warm(session, place.name, confirm, dry_run=dry_run)
     if drop is not None:
-        chosen = kept.former(project, place, drop)
+        is_before = drop in {one.id for one in befores(project, place.name)}
+        chosen = drop if is_before else kept.former(project, place, drop)
+        what = "what is kept before the repair" if is_before else "the replaced database"
         if dry_run:
-            session.would(f"drop the replaced database {chosen}", {"id": chosen})
+            session.would(f"drop {what} {chosen}", {"id": chosen})
             return ExitCode.GOOD
-        session.confirm(project.name, confirm, f"This drops {chosen}, for good.")
-        kept.drop(project, place, chosen, "a person said so")
-    found = kept.formers(project, place)
-    session.say(quarantine_document(place.name, found), lambda: quarantine_text(place.name, found))
+        session.confirm(project.name, confirm, f"This drops {what} {chosen}, for good.")
+        if is_before:
+            forget(project, place.name, chosen, "a person said so")
+        else:
+            kept.drop(project, place, chosen, "a person said so")
+    found, rows = kept.formers(project, place), befores(project, place.name)
+    session.say(
+        quarantine_document(place.name, found) | {"repairs": befores_document(rows)},
+        lambda: Group(quarantine_text(place.name, found), *befores_text(rows)),
+    )
     return ExitCode.GOOD
 
 

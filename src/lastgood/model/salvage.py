@@ -16,6 +16,10 @@ class Hindrance(StrEnum):
     """What it refers to is not there."""
     REFUSED = "refused"
     """A constraint of the table does not take it."""
+    CHANGED = "changed"
+    """Somebody has changed it since."""
+    NEEDED = "needed"
+    """Other rows refer to it."""
 
 
 class Conflict(Noun, frozen=True, kw_only=True):

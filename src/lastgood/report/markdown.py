@@ -10,6 +10,7 @@ from lastgood.report.documents import within_budget
 from lastgood.report.escaping import cell, code, text, time
 from lastgood.report.exchanged import exchanged
 from lastgood.report.milestones import STAGES, durations
+from lastgood.report.repaired import repaired
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -153,6 +154,7 @@ def _changes(report: Report) -> Iterator[str]:
         )
         yield from (f"  - {fate}: migration `{text(name)}`" for name in move.migrations)
     yield from exchanged(report)
+    yield from repaired(report.timeline)
     for service, commit in report.run.plan.holds.items():
         if begun.get(f"hold:{service}") is StepState.DONE:
             yield f"- **{text(service)}**: {code(commit)} is held; all that is built on it too"

@@ -19,6 +19,7 @@ from lastgood.app.backups.standing import UNASKED, Stands, warm_targets
 from lastgood.app.backups.tidying import proof_turn, tidy
 from lastgood.app.backups.turns import turn, turn_file
 from lastgood.app.backups.warming import Warming
+from lastgood.app.databases.befores import expire as expire_befores
 from lastgood.app.databases.quarantine import expire
 from lastgood.app.project import now, operator
 from lastgood.errors import LastgoodError, RefusedError
@@ -94,6 +95,7 @@ def order_backup(
 def _order_due(project: Project, place: Place, before: str | None, tell: Tell) -> Made:
     """Make the backup that is due, prove the one that is not proven yet, or say when one is due."""
     expire(project, place.name, tell)
+    expire_befores(project, place.name, tell)
     backups = place.kept.all().backups
     newest = max((one.backup.created_at for one in backups if one.restorable), default=None)
     every = timedelta(seconds=place.settings.every)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from lastgood.app.backups.turns import turn, turn_file
@@ -11,6 +12,8 @@ from lastgood.errors import RefusedError
 from lastgood.model.noun import to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lastgood.app.project import Project
     from lastgood.model.salvage import Salvage
 
@@ -45,14 +48,7 @@ def salvage(
     chosen = former(project, place, quarantine)
     locks = project.state.locks
     locks.require_free(project.name)
-    with turn(turn_file(project, "salvage", place.name)) as held:
-        if not held.ours:
-            raise RefusedError(
-                f"rows are being brought into {place.name} already",
-                cause="another lastgood process on this machine does it",
-                mend="wait for it",
-                code="salvage-under-way",
-            )
+    with writing_turn(project, place.name):
         # A run that began meanwhile may be about to replace what we have filled.
         found = place.swapping.salvage(
             chosen, dry_run=dry_run, fence=lambda: locks.require_free(project.name)
@@ -60,6 +56,24 @@ def salvage(
     if not dry_run:
         _remember(project, place.name, chosen, found)
     return Salvaged(place.name, chosen, found)
+
+
+@contextmanager
+def writing_turn(project: Project, database: str) -> Iterator[None]:
+    """Be the only one on this machine that writes rows into a database.
+
+    Raises:
+        RefusedError: another one does (`salvage-under-way`).
+    """
+    with turn(turn_file(project, "salvage", database)) as held:
+        if not held.ours:
+            raise RefusedError(
+                f"rows are being brought into {database} already",
+                cause="another lastgood process on this machine does it",
+                mend="wait for it",
+                code="salvage-under-way",
+            )
+        yield
 
 
 def _remember(project: Project, database: str, quarantine: str, found: Salvage) -> None:

@@ -107,6 +107,24 @@ def preview(
     return name, chosen, facts.losses[chosen.id]
 
 
+def chosen_copy(project: Project, place: Place, backup: str | None) -> Candidate:
+    """The backup whose content is right: the named one, or as a rollback would choose it.
+
+    Raises:
+        RefusedError: there is none.
+    """
+    candidates = _candidates(
+        project, _manifests(place), [one.side for one in place.database.kept()]
+    )
+    request = PlanRequest(environment=project.name, databases=(place.name,), backup=backup)
+    facts = DatabaseFacts(name=place.name, candidates=candidates)
+    chosen = choose_copy(request, facts)
+    if chosen is None:
+        problem = nothing_sound(request, facts)
+        raise RefusedError(problem.what, mend=problem.mend, code=problem.code)
+    return chosen
+
+
 def _manifests(place: Place) -> dict[str, StoredBackup]:
     """The backups that a restore has proven; none of them when the store cannot be reached."""
     try:

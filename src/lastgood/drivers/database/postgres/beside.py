@@ -38,14 +38,23 @@ def beside(copy: Copy, live: Address, admin: Address, masker: Masker) -> Iterato
         RemoteError: the server does not answer.
     """
     keeping = Keeping(live.name, admin, masker, _MARKS[copy.kind])
+    with entered(keeping, copy.id, live, _no_copy(copy)) as connection:
+        yield connection
+
+
+@contextmanager
+def entered(
+    keeping: Keeping, side: str, live: Address, missing: RefusedError
+) -> Iterator[Connection[Any]]:
+    """A connection to a closed one; `missing` is raised when it is not there."""
     try:
-        keeping.close(copy.id)  # before it is opened for us it is closed to all others
+        keeping.close(side)  # before it is opened for us it is closed to all others
     except RefusedError as error:
         if error.code != "no-side":
             raise
-        raise _no_copy(copy) from None
+        raise missing from None
     with ExitStack() as stack:
-        with keeping.sides.opened(copy.id) as name:
+        with keeping.sides.opened(side) as name:
             connection = stack.enter_context(live.connected(name))
         yield connection
 

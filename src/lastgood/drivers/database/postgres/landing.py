@@ -50,6 +50,7 @@ class Landed:
     Attributes:
         why: why none of them was taken; empty otherwise.
         said: what people should know beside.
+        left: how many were left out.
     """
 
     stage: Stage
@@ -57,6 +58,7 @@ class Landed:
     why: str = ""
     said: str = ""
     brought: int = 0
+    left: int = 0
 
 
 class Landing:
@@ -72,24 +74,30 @@ class Landing:
         self._until = until
 
     def land(self, stages: Sequence[Stage]) -> list[Landed]:
-        """Insert the rows of tables that refer to each other in a circle, or of one table."""
+        """Write the rows of tables that refer to each other in a circle, or of one table.
+
+        Where rows are changed, too, nobody can say beforehand which values are taken: one row may
+        get what another one gives up.
+        """
         landed = [Landed(stage) for stage in stages]
         self._sift(landed)
         error = self._tried([self._all(landed)])
         if error is not None:
-            self._piecemeal(landed, again=_circular(stages))
+            self._piecemeal(landed, again=_circular(stages) or _mixed(stages))
         for one in landed:
             self._settle(one, all_taken=error is None)
         return landed
 
     def _sift(self, landed: list[Landed]) -> None:
         """Let go of the rows that cannot be taken, and of those that refer to them."""
-        together = {one.stage.place.relation.sql: one.stage for one in landed}
-        for one in landed:
-            for refusal in alone(one.stage):
-                self._let_go(one, refusal)
+        new = [one for one in landed if one.stage.inserts]
+        together = {one.stage.place.relation.sql: one.stage for one in new}
+        if len(new) == len(landed):
+            for one in new:
+                for refusal in alone(one.stage):
+                    self._let_go(one, refusal)
         while sum(
-            self._let_go(one, refusal) for one in landed for refusal in orphans(one.stage, together)
+            self._let_go(one, refusal) for one in new for refusal in orphans(one.stage, together)
         ):
             pass  # whose parents were let go of has none now
 
@@ -112,13 +120,14 @@ class Landing:
         count, keys = found[0]
         one.conflicts.extend(self._conflict(one, key, refusal.why, refusal.said)
                              for key in keys or ())  # fmt: skip
+        one.left += int(count)
         return int(count)
 
     def _all(self, landed: list[Landed]) -> Composed:
         """One statement for all of them: its foreign keys are looked at when it is over."""
         from psycopg import sql  # noqa: PLC0415 - see above
 
-        first, *others = [one.stage.insert(sql.Composed([sql.SQL("true")])) for one in landed]
+        first, *others = [one.stage.write() for one in landed]
         if not others:
             return first
         named = [
@@ -151,12 +160,12 @@ class Landing:
         while spans:
             low, high = spans.pop()
             within = sql.SQL("BETWEEN {} AND {}").format(sql.Literal(low), sql.Literal(high))
-            insert = stage.insert(sql.SQL("lg.{} {}").format(stage.number, within))
+            write = stage.write(low, high)
             done = sql.SQL("UPDATE {} SET done = true WHERE NOT done AND n {} RETURNING n").format(
                 stage.table, within
             )
             taken: list[Any] = []
-            error = self._tried([insert, done], taken)
+            error = self._tried([write, done], taken)
             if error is None:
                 any_taken |= bool(taken[0])
             elif low == high:
@@ -191,7 +200,7 @@ class Landing:
 
         if not all_taken:
             gone = sql.SQL("DELETE FROM {} WHERE NOT done").format(one.stage.table)
-            self._connection.execute(gone)
+            one.left += self._connection.execute(gone).rowcount
         counted = sql.SQL("SELECT pg_catalog.count(*) FROM {}").format(one.stage.table)
         row = self._connection.execute(counted).fetchone()
         one.brought = int(row[0]) if row else 0
@@ -241,6 +250,11 @@ class Landing:
 
     def _shown(self, text: str) -> str:
         return shown(text, self._masker, _LONGEST)
+
+
+def _mixed(stages: Sequence[Stage]) -> bool:
+    """Whether rows that are there are changed."""
+    return not all(stage.inserts for stage in stages)
 
 
 def _circular(stages: Sequence[Stage]) -> bool:

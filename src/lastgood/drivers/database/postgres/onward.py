@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from psycopg import Connection
 
     from lastgood.drivers.database.postgres.staging import Stage
@@ -78,6 +80,17 @@ def behind(connection: Connection[Any], stage: Stage) -> list[Move]:
             missing = (number - following) // step + 1
             moves.append(Move(name, following + (missing - 1) * step, step, missing))
     return moves
+
+
+def furthest(connection: Connection[Any], stages: Iterable[Stage]) -> list[Move]:
+    """Of each sequence that is behind, the longest way that it must go."""
+    moves = dict[str, Move]()
+    for stage in stages:
+        for found in behind(connection, stage):
+            known = moves.get(found.sequence)
+            if known is None or found.missing > known.missing:
+                moves[found.sequence] = found
+    return [moves[name] for name in sorted(moves)]
 
 
 def move(connection: Connection[Any], moves: list[Move]) -> None:

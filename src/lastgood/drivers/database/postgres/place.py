@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lastgood.drivers.database.postgres.muting import INSERT
+
 if TYPE_CHECKING:
     from psycopg import Connection
 
@@ -94,7 +96,7 @@ _CHECKS = f"""
 _TRIGGERS = f"""
     SELECT g.tgrelid::pg_catalog.regclass::text, g.tgname, g.tgenabled::text
       FROM {_TREE} tree JOIN pg_catalog.pg_trigger g ON g.tgrelid = tree.oid
-     WHERE NOT g.tgisinternal AND g.tgenabled IN ('O', 'A') AND g.tgtype & 4 <> 0
+     WHERE NOT g.tgisinternal AND g.tgenabled IN ('O', 'A') AND g.tgtype & %(events)s <> 0
      ORDER BY tree.level, 1, g.tgname COLLATE "C" """  # noqa: S608 - likewise
 _HINDRANCES = f"""
     SELECT pg_catalog.bool_or(pg_catalog.row_security_active(c.oid)),
@@ -150,7 +152,7 @@ class Reference(NamedTuple):
 
 
 class Trigger(NamedTuple):
-    """A trigger that an insert would fire; `mode` as in pg_trigger.tgenabled."""
+    """A trigger that our writing would fire; `mode` as in pg_trigger.tgenabled."""
 
     table: str
     name: str
@@ -179,16 +181,24 @@ class Place(NamedTuple):
 
 
 def place_of(
-    live: Connection[Any], copy: Connection[Any], relation: Relation, key: tuple[str, ...]
+    live: Connection[Any],
+    copy: Connection[Any],
+    relation: Relation,
+    key: tuple[str, ...],
+    events: int = INSERT,
 ) -> Place:
-    """What is known of a table before rows are brought into it."""
+    """What is known of a table before rows are brought into it.
+
+    `events` say what is done to its rows: see `muting.INSERT`.
+    """
     table = relation.sql
     ours = {row[0]: row for row in live.execute(_COLUMNS, (table,))}
     theirs = {row[0]: row for row in copy.execute(_COLUMNS, (table,))}
     columns = tuple(
         _column(ours[name], theirs[name]) for name in theirs if name in ours and not ours[name][6]
     )
-    triggers = [Trigger(*row) for row in live.execute(_TRIGGERS, {"table": table})]
+    asked = {"table": table, "events": events}
+    triggers = [Trigger(*row) for row in live.execute(_TRIGGERS, asked)]
     demanded = [name for name, row in ours.items() if name not in theirs and row[4] and not row[5]]
     computed = {name for name, row in ours.items() if row[6]}
     only_theirs = tuple(

@@ -5,12 +5,16 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lastgood.drivers.database.postgres.befores import Befores
 from lastgood.drivers.database.postgres.beside import beside
 from lastgood.drivers.database.postgres.faults import told
 from lastgood.drivers.database.postgres.hooks import Hooks
 from lastgood.drivers.database.postgres.losing import compare
-from lastgood.drivers.database.postgres.salvaging import Terms, salvage
+from lastgood.drivers.database.postgres.repairing import Keeping, repair
+from lastgood.drivers.database.postgres.salvaging import salvage
 from lastgood.drivers.database.postgres.swapping import Counting, Swaps
+from lastgood.drivers.database.postgres.takingback import take_back
+from lastgood.drivers.database.postgres.writing import Terms
 from lastgood.ports.swapping import Closed, Copy
 
 if TYPE_CHECKING:
@@ -21,13 +25,15 @@ if TYPE_CHECKING:
     from lastgood.drivers.database.postgres.options import PostgresOptions
     from lastgood.model.loss import Loss
     from lastgood.model.problem import Problem
+    from lastgood.model.repair import Repair, Wanted
     from lastgood.model.salvage import Salvage
+    from lastgood.ports.repairing import Before
     from lastgood.ports.swapping import Quarantined, Swapped
     from lastgood.process.masking import Masker
 
 
 class Replaceable:
-    """The part of the driver that implements `ports.swapping.Swapping`."""
+    """The part of the driver that implements `ports.swapping.Swapping`, and `ports.repairing`."""
 
     _options: PostgresOptions
     _live: Address
@@ -73,12 +79,49 @@ class Replaceable:
         """See `Swapping.drop_quarantined`."""
         self._swaps.drop_quarantined(quarantine)
 
+    def repair(
+        self,
+        copy: Copy,
+        wanted: Wanted,
+        before: str,
+        accepted: int | None,
+        *,
+        dry_run: bool,
+        fence: Callable[[], None],
+    ) -> Repair:
+        """See `Repairing.repair`."""
+        terms = Terms(self._options.salvage_limit, dry_run, fence)
+        kept = Keeping(before, accepted, self._befores)
+        with beside(copy, self._live, self._home, self._masker) as closed:
+            return repair(self._live, closed, wanted, kept, terms, self._masker)
+
+    def take_back(self, before: str, *, dry_run: bool, fence: Callable[[], None]) -> Repair:
+        """See `Repairing.take_back`."""
+        terms = Terms(self._options.salvage_limit, dry_run, fence)
+        with self._befores.entered(before) as kept:
+            taken = take_back(self._live, kept, terms, self._masker)
+        if not dry_run and not taken.left:
+            self._befores.drop(before)
+        return taken
+
+    def befores(self) -> list[Before]:
+        """See `Repairing.befores`."""
+        return self._befores.found()
+
+    def drop_before(self, before: str) -> None:
+        """See `Repairing.drop_before`."""
+        self._befores.drop(before)
+
     def salvage(self, quarantine: str, *, dry_run: bool, fence: Callable[[], None]) -> Salvage:
         """See `Swapping.salvage`."""
         replaced = Copy(kind=Closed.QUARANTINED, id=quarantine)
         terms = Terms(self._options.salvage_limit, dry_run, fence)
         with beside(replaced, self._live, self._home, self._masker) as copy:
             return salvage(self._live, copy, terms, self._masker)
+
+    @cached_property
+    def _befores(self) -> Befores:
+        return Befores(self._live, self._home, self._masker)
 
     @cached_property
     def _swaps(self) -> Swaps:

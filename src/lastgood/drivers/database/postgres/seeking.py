@@ -16,6 +16,7 @@ from lastgood.drivers.database.postgres.differing import (
     source,
 )
 from lastgood.drivers.database.postgres.faults import shown
+from lastgood.drivers.database.postgres.muting import watching
 from lastgood.drivers.database.postgres.pairing import pairs
 from lastgood.drivers.database.postgres.place import place_of
 from lastgood.drivers.database.postgres.regained import regained
@@ -42,14 +43,6 @@ BOOKKEEPING = frozenset(
 
 _BATCH = 1_000
 _LONGEST = 300
-# They would see the temporary tables, and that triggers are switched off and on.
-_EVENTS = """
-    SELECT pg_catalog.string_agg(e.evtname, ', ' ORDER BY e.evtname)
-      FROM pg_catalog.pg_event_trigger e
-     WHERE e.evtenabled IN ('O', 'A') AND e.evtevent IN ('ddl_command_start', 'ddl_command_end')
-       AND (e.evttags IS NULL
-            OR e.evttags OPERATOR(pg_catalog.&&) ARRAY['CREATE TABLE', 'ALTER TABLE'])"""
-
 # By whether the live database is the restored one.
 _NEWER = {
     True: "{} rows that only the live database has were written or changed since the swap",
@@ -100,8 +93,7 @@ class Seeking:
         self._writer = writer
         self._restored = is_restored(*both)
         self._ancestry = Ancestry(both)
-        row = both.live.execute(_EVENTS).fetchone()
-        self._events = row[0] if row else None
+        self._events = watching(both.live)
         self._stages = 0
 
     def tables(self) -> list[Sought]:
@@ -135,16 +127,12 @@ class Seeking:
         elif pair.relation.name in BOOKKEEPING:
             # Whoever brought these rows would tell the next migration of a schema that is gone.
             sought.why = "a migration tool's own record: it says which schema is here"
-        elif self._hidden(pair):
+        elif hides_rows(self._both, pair):
             sought.why = "row security hides rows from our role: use one with BYPASSRLS"
         elif not pair.key:
             self._count(pair, sought)
         else:
             self._sort(pair, sought)
-
-    def _hidden(self, pair: Pair) -> bool:
-        rows = [side.execute(_HIDDEN, (pair.relation.sql,)).fetchone() for side in self._both]
-        return any(row and row[0] for row in rows)
 
     def _all(self, pair: Pair) -> int:
         from psycopg import sql  # noqa: PLC0415 - see above
@@ -240,6 +228,12 @@ class Seeking:
 
     def _shown(self, text: str) -> str:
         return shown(text.strip(), self._masker, _LONGEST)
+
+
+def hides_rows(both: Both, pair: Pair) -> bool:
+    """Whether row security hides rows of a table from our role, on either side."""
+    rows = [side.execute(_HIDDEN, (pair.relation.sql,)).fetchone() for side in both]
+    return any(row and row[0] for row in rows)
 
 
 def seek(

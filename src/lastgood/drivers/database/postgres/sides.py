@@ -27,6 +27,7 @@ MARK = "__lg_"
 # Another mark, so that who removes forgotten side databases does not even see the kept ones.
 KEPT_MARK = "__lgwarm_"
 QUARANTINE_MARK = "__lgq_"
+BEFORE_MARK = "__lgbefore_"
 # Of connections, to a database that we opened: so one that a crash of ours left open is told from
 # one that somebody opened. A limit that nobody else gives, and that is never reached.
 OPENED_BY_US = 8_191

@@ -8,6 +8,7 @@ from lastgood.drivers.database.postgres.differing import source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import LiteralString
 
     from psycopg import Connection
     from psycopg.sql import Composed
@@ -29,13 +30,22 @@ class Stage:
     Attributes:
         number: the column with a row's number, in `rows`.
         table: the temporary table.
+        inserts: whether they are new to the table.
+        partitioned: whether the table's rows are in others.
     """
 
-    def __init__(self, connection: Connection[Any], place: Place, at: int) -> None:
+    inserts = True
+    _MORE = ""
+    """Columns of the temporary table that a kind of its own needs, as SQL."""
+
+    def __init__(
+        self, connection: Connection[Any], place: Place, at: int, *, partitioned: bool = False
+    ) -> None:
         from psycopg import sql  # noqa: PLC0415 - a quarter of a second, for those who need it
 
         self._connection = connection
         self.place = place
+        self.partitioned = partitioned
         self.table = sql.Identifier("pg_temp", f"lg_salvage_{at}")
         names = {column.name for column in place.columns}
         number = _NUMBER
@@ -54,8 +64,8 @@ class Stage:
         self._connection.execute(
             sql.SQL(
                 "CREATE TEMPORARY TABLE {} (n pg_catalog.int8 GENERATED ALWAYS AS IDENTITY "
-                "PRIMARY KEY, done pg_catalog.bool NOT NULL DEFAULT false, {})"
-            ).format(self.table, sql.SQL(", ").join(columns))
+                "PRIMARY KEY, done pg_catalog.bool NOT NULL DEFAULT false, {}{})"
+            ).format(self.table, sql.SQL(", ").join(columns), sql.SQL(self._MORE))
         )
 
     def fetch(
@@ -81,18 +91,7 @@ class Stage:
         into = sql.SQL("COPY {} ({}) FROM STDIN").format(
             self.table, sql.SQL(", ".join(f"c{at}" for at in range(len(names))))
         )
-        rows = 0
-        with (
-            copy.cursor() as theirs,
-            self._connection.cursor() as ours,
-            theirs.copy(out) as read,
-            ours.copy(into) as write,
-        ):
-            for block in read:
-                # A line is a row: line ends in values are written in another way.
-                rows += bytes(block).count(b"\n")
-                write.write(block)
-        return rows
+        return piped(copy, out, self._connection, into)
 
     def analyze(self) -> None:
         """Let the planner know how many there are."""
@@ -103,14 +102,18 @@ class Stage:
     @property
     def rows(self) -> Composed:
         """Those that are not inserted yet, as the table would hold them, and their numbers."""
+        return self.chosen("NOT done")
+
+    def chosen(self, which: LiteralString) -> Composed:
+        """As `rows`, those that meet a condition on the temporary table."""
         from psycopg import sql  # noqa: PLC0415 - see above
 
         columns = [
             sql.SQL("{} AS {}").format(self._value(at), sql.Identifier(column.name))
             for at, column in enumerate(self.place.columns)
         ]
-        return sql.SQL("(SELECT n AS {}, {} FROM {} WHERE NOT done)").format(
-            self.number, sql.SQL(", ").join(columns), self.table
+        return sql.SQL("(SELECT n AS {}, {} FROM {} WHERE {})").format(
+            self.number, sql.SQL(", ").join(columns), self.table, sql.SQL(which)
         )
 
     @property
@@ -128,19 +131,28 @@ class Stage:
         names = [column.name for column in self.place.columns]
         return self._value(names.index(name))
 
-    def insert(self, where: Composed) -> Composed:
-        """The statement that inserts those of `rows`, in their order."""
+    def write(self, low: int | None = None, high: int | None = None) -> Composed:
+        """The statement that inserts `rows`, in their order; of all, or of numbers in between."""
         from psycopg import sql  # noqa: PLC0415 - see above
 
         relation = self.place.relation
         names = sql.SQL(", ").join(sql.Identifier(one.name) for one in self.place.columns)
         return sql.SQL(
-            "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} AS lg WHERE {} "
-            "ORDER BY lg.{}"
+            "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} AS s WHERE {} "
+            "ORDER BY s.{}"
         ).format(
-            sql.Identifier(relation.schema, relation.name), names, names, self.rows, where,
-            self.number,
+            sql.Identifier(relation.schema, relation.name), names, names, self.rows,
+            self._between(low, high), self.number,
         )  # fmt: skip
+
+    def _between(self, low: int | None, high: int | None) -> Composed:
+        """The condition on the numbers of rows `s`."""
+        from psycopg import sql  # noqa: PLC0415 - see above
+
+        if low is None or high is None:
+            return sql.Composed([sql.SQL("true")])
+        span = sql.SQL("s.{} BETWEEN {} AND {}")
+        return span.format(self.number, sql.Literal(low), sql.Literal(high))
 
     def _value(self, at: int) -> Composed:
         from psycopg import sql  # noqa: PLC0415 - see above
@@ -177,3 +189,19 @@ def among(connection: Connection[Any], pair: Pair, keys: Sequence[tuple[str, ...
         ),
         sql.SQL(", ").join(column for column, _ in numbered),
     )
+
+
+def piped(of: Connection[Any], out: Composed, to: Connection[Any], into: Composed) -> int:
+    """Copy rows from one connection to another; gives how many."""
+    rows = 0
+    with (
+        of.cursor() as theirs,
+        to.cursor() as ours,
+        theirs.copy(out) as read,
+        ours.copy(into) as write,
+    ):
+        for block in read:
+            # A line is a row: line ends in values are written in another way.
+            rows += bytes(block).count(b"\n")
+            write.write(block)
+    return rows

@@ -19,13 +19,17 @@ from lastgood.model.problem import Problem
 from lastgood.model.verdict import Damage
 from lastgood.plan.exchanges import choose_copy, nothing_sound
 from lastgood.plan.request import Candidate, DatabaseFacts, PlanRequest
+from lastgood.ports.database import KnowsRoom
 from lastgood.ports.swapping import Closed, Copy, Swapping
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lastgood.app.project import Project
     from lastgood.model.backup import Backup, StoredBackup
     from lastgood.model.loss import Loss
     from lastgood.model.plan import Plan
+    from lastgood.ports.database import Database
 
 LONGEST_LOSS_S = 20.0
 """How long the counting of a loss may take for a plan; what takes longer is estimated."""
@@ -77,6 +81,8 @@ def _survey(
         if copy is not None:
             loss = database.loss(copy, longest_s=LONGEST_LOSS_S)
         else:
+            for hindrance in _of_a_restore(name, database):
+                facts = _barred(facts, hindrance)
             loss = loss_by_manifest(place, manifests[chosen.id].backup, LONGEST_LOSS_S)
         return msgspec.structs.replace(facts, losses={chosen.id: loss})
     except LastgoodError as error:
@@ -174,6 +180,24 @@ def _copy(request: PlanRequest, chosen: Candidate) -> Copy | None:
 
 def _barred(facts: DatabaseFacts, problem: Problem) -> DatabaseFacts:
     return msgspec.structs.replace(facts, obstacles=(*facts.obstacles, problem))
+
+
+def _of_a_restore(name: str, database: Database) -> Iterator[Problem]:
+    """Why no copy can be restored beside the live database and kept there."""
+    if hindrance := database.why_unkept():
+        yield Problem(
+            code="restored-elsewhere",
+            what=f"a restored copy of {name} cannot take its place: {hindrance}",
+            mend="see to that, or restore by hand: docs/backups.md",
+        )
+    room = database.room() if isinstance(database, KnowsRoom) else None
+    if room is not None and room.lacking():
+        yield Problem(
+            code="no-room",
+            what=f"a copy of {name} takes {room.needed:,} bytes with a fifth to spare, and "
+            f"{room.free:,} are free ({room.how})",
+            mend="make room: lastgood db quarantine --drop ID, or --drop-warm-target",
+        )
 
 
 def _no_swap(name: str) -> Problem:

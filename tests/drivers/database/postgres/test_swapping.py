@@ -229,6 +229,31 @@ def test_more_loss_than_accepted_is_refused_under_closure(embedded_case: Case) -
     assert looked == [["log", "users"]] * 2
 
 
+def test_a_table_that_the_server_reads_by_several_processes_is_counted_again(
+    case: Case,
+) -> None:
+    """Under closure no other process enters the database, not even one of the server's own."""
+    keep_copy(case)
+    # As for a large table.
+    for setting in ("min_parallel_table_scan_size TO 0", "parallel_setup_cost TO 0"):
+        case.execute(f'ALTER DATABASE "{case.name}" SET {setting}')
+    case.execute("ALTER TABLE users SET (parallel_workers = 2)")
+    driver = case.driver()
+    count = driver._swaps._counting
+
+    def lose(copy: Copy, longest_s: float) -> Any:
+        found = count.lose(copy, longest_s)
+        case.execute("INSERT INTO users (name) VALUES ('late')")
+        return found
+
+    object.__setattr__(driver._swaps, "_counting", type(count)(lose, count.compare))
+
+    done = driver.swap(COPY, "run-1", 9, fence=free)
+
+    assert done.loss.complete
+    assert done.loss.vanishing == 9
+
+
 def test_what_cannot_be_counted_in_time_is_bounded(embedded_case: Case) -> None:
     case, driver = embedded_case, embedded_case.driver()
     keep_copy(case)

@@ -104,6 +104,8 @@ class Replacement:
         commit = renaming.commit(self._connected, self._masker)
         # Most likely a stopped one of ours: nobody else has anything to do there.
         end_others(sessions.watcher, renaming.numbers[1], copy, set(), PATIENCE_S)
+        # A helper of the server's would have to enter the database, and wait for us.
+        sessions.live.execute("SET max_parallel_workers_per_gather TO 0")
         with renaming.closed(sessions.live):
             loss = self._recounted(sessions, renaming, before, loss)
             self._refuse_over(loss)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lastgood import demo
 from lastgood.testing.remote import GitRemote
 
 if TYPE_CHECKING:
     from tests.app.backups.conftest import Shop
 
-ENV = """\
-import os
-from alembic import context
-from sqlalchemy import create_engine
-url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1)
-with create_engine(url).connect() as connection:
-    context.configure(connection=connection)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
+# Of the miniature production.
+ENV = (Path(demo.__path__[0]) / "application/backend/migrations/env.py").read_text("utf-8")
 # As `alembic init` writes it: it reads the file, also for its loggers.
 GENERATED = """\
 from logging.config import fileConfig

@@ -216,6 +216,26 @@ def test_a_regression_after_a_rollback_is_an_incident_again(stack: Stack) -> Non
     stack.wait(lambda: "Stability: regressed" in path.read_text(encoding="utf-8"), "the report")
 
 
+def test_what_failed_before_the_rollback_does_not_count_against_it(stack: Stack) -> None:
+    """A runner that watches already has seen the bad release fail, and looks once a second."""
+    stack.environment["checks"]["backend"] |= {"every": "1s", "recover_after": 3}
+    stack.configure()
+    stack.build(GOOD)
+    stack.good(GOOD)
+    stack.deploy(BAD)
+    stack.fail(BAD)
+    stack.instances["frontend"].sick.clear()
+    record(stack, BAD, "frontend")
+    stack.wait(lambda: _stability_or_soak(stack)["samples"], "the first looks")
+    time.sleep(1.2)  # the backend is looked at, too
+
+    assert stack.rollback("--service", "backend").json["outcome"] == "recovered"
+
+    stack.wait(lambda: _stability_or_soak(stack)["kind"] == "stability", "the watch")
+    stack.wait(lambda: _stability_or_soak(stack)["samples"], "its first good look")
+    assert "stability.regressed" not in stack.remembered()
+
+
 def test_an_instance_that_answers_the_bad_release_again_is_no_stability(stack: Stack) -> None:
     """It is as healthy as the bad release was, and `current` names the good one."""
     stack.build(GOOD)
@@ -254,6 +274,11 @@ def test_users_who_fail_after_a_rollback_are_no_stability(stack: Stack) -> None:
 
     stack.wait(lambda: "stability.regressed" in stack.remembered(), "the regression")
     assert "stability regressed: users_affected is 100% of 20" in stack.remembered()
+
+
+def _stability_or_soak(stack: Stack) -> dict[str, Any]:
+    (watch,) = stack.run("status", "--json").json["watches"]
+    return dict(watch)
 
 
 def _watch(stack: Stack) -> dict[str, Any]:

@@ -32,11 +32,15 @@ class Prober:
     ) -> None:
         self._checks = tuple(checks)
         self._connectivity = connectivity or Connectivity()
-        self._healths = {watched.name: Health(name=watched.name) for watched in self._checks}
+        self.forget()
 
     def restore(self, healths: Mapping[str, Health]) -> None:
         """Go on from standings that were kept, for the checks that there still are."""
         self._healths |= {name: kept for name, kept in healths.items() if name in self._healths}
+
+    def forget(self) -> None:
+        """Begin anew: what was seen so far says nothing of what is live from now on."""
+        self._healths = {watched.name: Health(name=watched.name) for watched in self._checks}
 
     def latest(self) -> dict[str, CheckResult]:
         """The newest result of each check that has one."""

@@ -37,13 +37,21 @@ async def keep_watches(project: Project) -> None:
     async with project.drivers() as drivers:
         watcher = observer(project, drivers)
         looking = asyncio.create_task(watcher.prober.run())
+        known = {watch.id for watch in project.state.watches.pending(project.name)}
         try:
             while project.state.watches.pending(project.name):
                 await asyncio.sleep(_cadence_s(project))
                 if project.state.journal.open_runs(project.name):
                     continue  # while something is being moved, nothing is judged by its flicker
                 observation = await watcher.observe(recorded(project))
-                for watch in project.state.watches.pending(project.name):
+                pending = project.state.watches.pending(project.name)
+                if begun := {watch.id for watch in pending} - known:
+                    # What checks stand at is of what was live before: a failure that a rollback
+                    # has just ended must not count against what it brought.
+                    watcher.prober.forget()
+                    known |= begun
+                    continue
+                for watch in pending:
                     await _advance(project, drivers, watch, observation)
         finally:
             looking.cancel()

@@ -69,6 +69,7 @@ class Shop:
 
     Attributes:
         database: what stands under the database's name in `lastgood.yaml`; see `configure`.
+        services: what stands under `services`.
     """
 
     server: Server
@@ -76,6 +77,7 @@ class Shop:
     name: str
     role: str
     database: dict[str, Any] = field(default_factory=dict)
+    services: dict[str, Any] = field(default_factory=dict)
 
     def create(self, attributes: str = "CREATEDB") -> None:
         with self.server.superuser() as connection:
@@ -123,10 +125,13 @@ class Shop:
 
     def configure(self, **databases: Any) -> None:
         """Write the configuration: `main`, or the databases that are given."""
+        environment: dict[str, Any] = {"databases": databases or {"main": self.database}}
+        if self.services:
+            environment["services"] = self.services
         settings = {
             "version": 1,
             "project": "shop",
-            "environments": {"production": {"databases": databases or {"main": self.database}}},
+            "environments": {"production": environment},
         }
         text = json.dumps(settings, indent=2)
         (self.place / "lastgood.yaml").write_text(text, encoding="utf-8")
@@ -135,9 +140,9 @@ class Shop:
 
     def run(self, *words: str) -> Ran:
         """`lastgood backup ...`, in this process."""
-        return self.typed("backup", *words)
+        return self.types("backup", *words)
 
-    def typed(self, *words: str) -> Ran:
+    def types(self, *words: str) -> Ran:
         """`lastgood ...`, in this process."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -160,9 +165,13 @@ class Shop:
 
     def start(self, *words: str, module: str = "lastgood") -> subprocess.Popen[str]:
         """`lastgood backup ...` in a process of its own, which the caller ends."""
+        return self.starts("backup", *words, module=module)
+
+    def starts(self, *words: str, module: str = "lastgood") -> subprocess.Popen[str]:
+        """`lastgood ...` in a process of its own, which the caller ends."""
         config = ("--config", str(self.place / "lastgood.yaml"))
         return subprocess.Popen(
-            [sys.executable, "-m", module, "backup", *words, *config],
+            [sys.executable, "-m", module, *words, *config],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -9,10 +9,15 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from tests.keeper import Keeper
+
+from lastgood.demo.ending import end_runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.shop import Shop
 
 LIMIT_S = 100
 
@@ -57,3 +62,10 @@ def lastgood(tmp_path: Path) -> Callable[..., Said]:
         return Said(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def keeper(stall: Shop) -> Iterator[Keeper]:
+    """Looks after the data of a small shop."""
+    yield Keeper(stall)
+    end_runner(stall.place / ".lastgood")

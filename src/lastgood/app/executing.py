@@ -76,13 +76,14 @@ def _handlers(project: Project, drivers: Drivers, run: Run, prover: Prover) -> d
     Raises:
         RefusedError: see `refuse_changed`; a run that did nothing yet ends as refused instead.
     """
+    plan = run.plan
     services, folder = project.environment.services, project.settings.folder
     starts = {name: service.start for name, service in services.items() if service.start}
+    start = ServiceHandler(starts, folder)
     if run.cancel_at is not None:
         # Nothing is begun any more, and whatever changed must not stand in the way; but what was
-        # stopped is started.
-        return {"start": ServiceHandler(starts, folder)}
-    plan = run.plan
+        # stopped does not stay so.
+        return {"start": start}
     try:
         refuse_changed(project, run)
     except RefusedError as refusal:
@@ -106,7 +107,7 @@ def _handlers(project: Project, drivers: Drivers, run: Run, prover: Prover) -> d
         "stop": ServiceHandler(stops, folder),
         "swap": SwapHandler(plan, exchanger),
         "downgrade": DowngradeHandler(plan, DatabaseDowngrader(project, run)),
-        "start": ServiceHandler(starts, folder),
+        "start": start,
         "hold": HoldHandler(keeper),
         "unhold": UnholdHandler(keeper),
         "deploy": DeployHandler(plan, chosen),

@@ -44,8 +44,13 @@ def preview(session: Session, database: DatabaseOption = None, backup: BackupOpt
     from lastgood.report.losses import preview_document  # noqa: PLC0415 - likewise
 
     name, copy, loss = count(session.project, database, backup)
+    named = f" --database {database}" if database else ""
+    named += f" --backup {copy.id}" if backup else ""
+    way = "swap" if copy.stands else "restore"
+    command = f"lastgood db {way}{named} --confirm {session.project.name}"
     session.say(
-        preview_document(name, copy.id, copy.at, loss), lambda: loss_text(name, copy.id, loss)
+        preview_document(name, copy.id, copy.at, loss),
+        lambda: loss_text(name, copy.id, loss, command),
     )
 
 

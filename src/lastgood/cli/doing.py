@@ -19,6 +19,7 @@ from lastgood.app.runs.submitting import submit, wake
 from lastgood.cli.live import headline, show, steps_table
 from lastgood.cli.plan_text import plan_text
 from lastgood.errors import ExitCode, InterruptedByPersonError
+from lastgood.model.exchange import Way
 from lastgood.model.run import Outcome
 from lastgood.model.watch import WatchKind
 from lastgood.plan.exchanges import DATA_STAYS, UNACCEPTED
@@ -138,11 +139,24 @@ def exit_code(last: Snapshot) -> ExitCode:
     return ExitCode.REFUSED if run.outcome is Outcome.REFUSED else ExitCode.FAILED
 
 
+def _after(plan: Plan) -> str:
+    """What remains to be done once production is back."""
+    stays = next((warning for warning in plan.warnings if warning.code == DATA_STAYS), None)
+    if stays is not None:
+        return f"next: the data is as it was. {stays.mend}"
+    if any(exchange.way is not Way.QUARANTINE for exchange in plan.exchanges):
+        return (
+            "next: lastgood watch (stability is being watched); what was written since the backup: "
+            "lastgood db salvage --dry-run"
+        )
+    return "next: lastgood watch (stability is being watched)"
+
+
 def _next(last: Snapshot) -> str:
     """The next command."""
     match last.run.outcome:
         case Outcome.RECOVERED:
-            return "next: lastgood watch (stability is being watched)"
+            return _after(last.run.plan)
         case Outcome.CANCELLED:
             return "next: lastgood status, then lastgood rollback or lastgood undo"
         case _:

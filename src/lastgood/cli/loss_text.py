@@ -21,12 +21,14 @@ MOST_LINES = 30
 SHOWN_KEYS = 5
 
 
-def loss_text(database: str, copy: str, loss: Loss) -> RenderableType:
-    """What a database would lose to a copy: each table that differs."""
+def loss_text(database: str, copy: str, loss: Loss, command: str = "") -> RenderableType:
+    """What a database would lose to a copy: each table that differs; and the command for that."""
     total = "an unknown number of" if loss.vanishing is None else str(loss.vanishing)
     kind = "exact" if loss.complete else "not all is exact"
     head = Text(f"{database} -> {copy}: {total} rows would vanish ({kind})", "bold")
-    return Group(head, *loss_lines(loss))
+    accept = "unknown" if loss.vanishing is None else loss.vanishing
+    price = f"if that is the price: {command} --accept-loss {accept}"
+    return Group(head, *loss_lines(loss), *([Text(price, "bold")] if command else []))
 
 
 def loss_lines(loss: Loss) -> Iterator[RenderableType]:
@@ -47,7 +49,8 @@ def loss_lines(loss: Loss) -> Iterator[RenderableType]:
             yield Text(f"  and {len(differing) - MOST_LINES} more tables: --json has all", "dim")
     same = len(loss.tables) - len(differing)
     if same:
-        yield Text(f"  {same} table{'' if same == 1 else 's'} would stay as they are", "dim")
+        stay = "table would stay as it is" if same == 1 else "tables would stay as they are"
+        yield Text(f"  {same} {stay}", "dim")
     for line in loss.shape[:MOST_LINES]:
         yield Text(f"  {line}", "yellow")
 

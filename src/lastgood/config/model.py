@@ -103,9 +103,13 @@ class Service(Strict):
         "it the proof says that one address answered.",
     )
     stop: Argv | None = Field(
-        None, description=later("Stops the service, for work on its database.")
+        None,
+        description="Stops the service while its database is replaced; harmless when it is stopped "
+        "already. Only together with `start`.",
     )
-    start: Argv | None = Field(None, description=later("Starts the service again."))
+    start: Argv | None = Field(
+        None, description="Starts the service again; harmless when it runs already."
+    )
 
     @field_validator("deploy", mode="before")
     @classmethod
@@ -171,7 +175,7 @@ class Environment(Strict):
         default_factory=dict, description="The deployable parts, by name."
     )
     databases: dict[Name, Database] = Field(
-        default_factory=dict, description=later("The databases, by name.")
+        default_factory=dict, description="The databases, by name."
     )
     checks: dict[Name, Check] = Field(default_factory=dict, description="The checks, by name.")
     signals: dict[Name, Signal] = Field(

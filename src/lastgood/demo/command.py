@@ -141,6 +141,7 @@ def _say_what_to_try(session: Session, production: Production, project: Project)
             "  lastgood check\n"
             "  lastgood releases list\n"
             "  lastgood backup list\n"
+            "  lastgood db quarantine\n"
             "  lastgood undo --reason 'look again' --dry-run\n"
             f"when done: lastgood demo --stop {root}"
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -24,6 +25,11 @@ _ONE_AT_A_TIME = Lock()
 def to_json(value: object) -> str:
     """Write a noun as canonical JSON: keys sorted, times in RFC 3339 UTC."""
     return msgspec.json.encode(value, order="sorted").decode()
+
+
+def to_plain_json(value: object) -> str:
+    """Likewise, in ASCII: stays as it is where text is made harmless for a terminal."""
+    return json.dumps(msgspec.to_builtins(value), sort_keys=True, separators=(",", ":"))
 
 
 def from_json(text: str | bytes, kind: type[T]) -> T:

@@ -27,7 +27,7 @@ SLOW = 2.0
 UNACCEPTED = "loss-unaccepted"
 DATA_STAYS = "data-stays"
 ACCEPT = "read the loss above; if that is the price: --accept-loss"
-CODE_ONLY = "or leave the data as it is: --without-database"
+CODE_ONLY = "; or leave the data as it is: --without-database"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,10 +56,17 @@ def choose_exchanges(
     exchanges = tuple(c.exchange for c in choices if c.exchange is not None)
     refusals = [refusal for choice in choices for refusal in choice.refusals]
     if not refusals:
-        taken, refusals = accepted(exchanges, request.acceptance)
+        taken, refusals = accepted(exchanges, request.acceptance, or_else(request))
         exchanges = taken or exchanges
+    elif request.code:
+        refusals = [code_at_least(refusal) for refusal in refusals]
     warnings = tuple(warning for choice in choices for warning in choice.warnings)
     return Exchanges(exchanges=exchanges, warnings=warnings, refusals=tuple(refusals))
+
+
+def code_at_least(refusal: Problem) -> Problem:
+    """The refusal with what can be done all the same."""
+    return msgspec.structs.replace(refusal, mend=f"{refusal.mend}{CODE_ONLY}".lstrip("; "))
 
 
 def may_go_alone(moves: Sequence[Move]) -> bool:
@@ -70,11 +77,26 @@ def may_go_alone(moves: Sequence[Move]) -> bool:
 def data_stays(data: Exchanges) -> Problem:
     """The warning when code goes back without the data that the verdict is about."""
     first = data.refusals[0]
+    unaccepted = first.code == UNACCEPTED
     return Problem(
         code=DATA_STAYS,
         what=f"code alone goes back, the data stays as it is: {first.what}",
-        mend=first.mend,
+        mend=afterwards(data.exchanges) if unaccepted else first.mend.removesuffix(CODE_ONLY),
     )
+
+
+def afterwards(exchanges: Sequence[Exchange]) -> str:
+    """How the data is brought back, too, once the code is back."""
+    counts = [exchange.vanishing for exchange in exchanges]
+    total = "unknown" if any(n is None for n in counts) else sum(n for n in counts if n)
+    restores = any(exchange.way is Way.RESTORE for exchange in exchanges)
+    word = "restore" if restores else "swap"
+    return f"see: lastgood db preview; then: lastgood db {word} --accept-loss {total}"
+
+
+def or_else(request: PlanRequest) -> str:
+    """What else can be done where data must not go; a command for data alone has nothing else."""
+    return CODE_ONLY if request.code else ""
 
 
 def choose_copy(request: PlanRequest, facts: DatabaseFacts) -> Candidate | None:
@@ -101,7 +123,8 @@ def choose_exchange(
     chosen = choose_copy(request, facts)
     refusals = list(facts.obstacles)
     if chosen is None:
-        return DatabaseChoice(refusals=(*refusals, nothing_sound(request, facts)))
+        # Where nothing could be asked, nothing is known of what there is to go back to.
+        return DatabaseChoice(refusals=tuple(refusals) or (nothing_sound(request, facts),))
     expected = chosen.restore_s if chosen.restore_s is not None else UNMEASURED_S
     way = _way(request, chosen)
     restore_s = expected if way is Way.RESTORE else 0.0
@@ -122,7 +145,7 @@ def choose_exchange(
 
 
 def accepted(
-    exchanges: Sequence[Exchange], acceptance: Acceptance | None
+    exchanges: Sequence[Exchange], acceptance: Acceptance | None, otherwise: str
 ) -> tuple[tuple[Exchange, ...], list[Problem]]:
     """The exchanges with what may be lost by each, or why they may not be made.
 
@@ -133,11 +156,11 @@ def accepted(
     counts = [exchange.vanishing for exchange in exchanges]
     total = None if any(n is None for n in counts) else sum(n for n in counts if n)
     if acceptance is None:
-        return (), [_unaccepted(exchanges, total)]
+        return (), [_unaccepted(exchanges, total, otherwise)]
     if acceptance.rows is None:
         return tuple(exchanges), []
     if total is None or total > acceptance.rows:
-        return (), [_over(exchanges, total, acceptance.rows)]
+        return (), [_over(exchanges, total, acceptance.rows, otherwise)]
     spare = acceptance.rows - total
     return tuple(
         msgspec.structs.replace(exchange, accepted=spare + (exchange.vanishing or 0))
@@ -150,7 +173,7 @@ def in_words(exchanges: Sequence[Exchange]) -> str:
     if not exchanges:
         return NO_LOSS
     return "; ".join(
-        f"{exchange.database} {_returns(exchange)}: {_rows(exchange.vanishing)} vanish"
+        f"{exchange.database} {_returns(exchange)}: {_rows(exchange.vanishing)}"
         f"{'' if exchange.loss is None or exchange.loss.complete else ' (not all is exact)'}"
         for exchange in exchanges
     )
@@ -182,7 +205,7 @@ def _why(request: PlanRequest, chosen: Candidate) -> str:
 
 
 def _warnings(facts: DatabaseFacts, chosen: Candidate) -> list[Problem]:
-    found = []
+    found = [facts.unread] if facts.unread is not None else []
     if chosen.doubt:
         found.append(
             Problem(
@@ -214,6 +237,14 @@ def _warnings(facts: DatabaseFacts, chosen: Candidate) -> list[Problem]:
 
 def nothing_sound(request: PlanRequest, facts: DatabaseFacts) -> Problem:
     """The refusal when there is nothing to go back to."""
+    if request.kind is PlanKind.UNDO:
+        return Problem(
+            code="no-quarantine",
+            what=f"what {facts.name} was before that run is not kept any more",
+            mend="see what is: lastgood db quarantine; or go to a backup: lastgood db restore",
+        )
+    if facts.unread is not None:
+        return facts.unread
     if not request.restores and any(not one.stands for one in facts.candidates):
         return Problem(
             code="no-warm-target",
@@ -223,7 +254,7 @@ def nothing_sound(request: PlanRequest, facts: DatabaseFacts) -> Problem:
     if request.backup is not None:
         return Problem(
             code="no-backup",
-            what=f"{facts.name} has no proven backup {request.backup}",
+            what=f"{facts.name} has no proven backup {request.backup[:60]!r}",
             mend="name another: lastgood backup list",
         )
     if facts.candidates:
@@ -241,33 +272,33 @@ def nothing_sound(request: PlanRequest, facts: DatabaseFacts) -> Problem:
     )
 
 
-def _unaccepted(exchanges: Sequence[Exchange], total: int | None) -> Problem:
+def _unaccepted(exchanges: Sequence[Exchange], total: int | None, otherwise: str) -> Problem:
     said = "unknown" if total is None else str(total)
     return Problem(
         code=UNACCEPTED,
         what=f"{in_words(exchanges)}; nobody has accepted that",
-        mend=f"{ACCEPT} {said}; {CODE_ONLY}",
+        mend=f"{ACCEPT} {said}{otherwise}",
     )
 
 
-def _over(exchanges: Sequence[Exchange], total: int | None, rows: int) -> Problem:
+def _over(exchanges: Sequence[Exchange], total: int | None, rows: int, otherwise: str) -> Problem:
     if total is None:
         return Problem(
             code="loss-unknown",
             what=f"{in_words(exchanges)}; a number was accepted, and nobody can count",
-            mend=f"{ACCEPT} unknown; {CODE_ONLY}",
+            mend=f"{ACCEPT} unknown{otherwise}",
         )
     return Problem(
         code="loss-over-accepted",
         what=f"{in_words(exchanges)}; only {rows} were accepted",
-        mend=f"{ACCEPT} {total}; {CODE_ONLY}",
+        mend=f"{ACCEPT} {total}{otherwise}",
     )
 
 
 def _rows(count: int | None) -> str:
     if count is None:
-        return "nobody knows how many rows"
-    return f"{count} row{'' if count == 1 else 's'}"
+        return "nobody knows how many rows vanish"
+    return "1 row vanishes" if count == 1 else f"{count} rows vanish"
 
 
 def _returns(exchange: Exchange) -> str:
@@ -279,4 +310,6 @@ def _returns(exchange: Exchange) -> str:
 
 def _moment(exchange: Exchange) -> str:
     at = exchange.snapshot_at
+    if exchange.way is Way.QUARANTINE:
+        return f"the replaced database {exchange.copy}"
     return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at is not None else exchange.copy

@@ -76,7 +76,9 @@ def make_plan(
     moves = tuple(c.move for c in choices if c.move is not None)
     data = choose_exchanges(request, databases, moves)
     stays = list[Problem]()
-    if data.refusals and not request.insists and may_go_alone(moves):
+    # Who has named a price wants the data back, and no half of that.
+    insists = request.insists or request.acceptance is not None
+    if data.refusals and not insists and may_go_alone(moves):
         stays, data = [data_stays(data)], Exchanges()
     refusals += data.refusals
     exchanges, loss = data.exchanges, in_words(data.exchanges)

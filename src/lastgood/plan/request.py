@@ -144,6 +144,7 @@ class DatabaseFacts(Noun, frozen=True, kw_only=True):
         losses: what would be lost, by the candidate's id, where it was counted.
         quarantine: the id under which the replaced one would be kept.
         descent: the rehearsed way down, where there is one.
+        unread: why its backups cannot be read; what stands restored is known all the same.
     """
 
     name: str
@@ -152,6 +153,7 @@ class DatabaseFacts(Noun, frozen=True, kw_only=True):
     losses: dict[str, Loss] = msgspec.field(default_factory=dict)
     quarantine: str = ""
     descent: Descent | None = None
+    unread: Problem | None = None
 
 
 class PastStep(Noun, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from lastgood.model.run import Outcome, StepState
 from lastgood.model.watch import WatchState
 from lastgood.report.documents import within_budget
 from lastgood.report.escaping import cell, code, text, time
-from lastgood.report.exchanged import exchanged
+from lastgood.report.exchanged import exchanged, lost
 from lastgood.report.milestones import STAGES, durations
 from lastgood.report.repaired import repaired
 
@@ -72,7 +72,7 @@ def _summary(report: Report) -> Iterator[str]:
             yield ""
             yield f"Code: `{run.code}`."
     yield ""
-    yield f"Data loss: {text(run.plan.loss)}."
+    yield f"Data loss: {text(lost(report))}."
     yield ""
     yield f"Stability: {_stability(report)}."
     yield ""

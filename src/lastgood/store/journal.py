@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Update, and_, bindparam, func, insert, select
 from lastgood.errors import RefusedError, StateError
 from lastgood.model.run import Outcome, Run, RunState, StepOutcome, StepRecord, StepState
 from lastgood.process.masking import harmless
-from lastgood.store.columns import Moment
+from lastgood.store.columns import Moment, one_line
 from lastgood.store.database import Database, noun_of
 from lastgood.store.schema import runs, steps
 
@@ -237,7 +237,7 @@ def _run(connection: Connection, run_id: str) -> Run:
     known = [str(other) for other in connection.execute(newest).scalars()]
     near = difflib.get_close_matches(run_id, known, n=_SUGGESTED) or known[:_SUGGESTED]
     raise RefusedError(
-        f"there is no run {harmless(run_id)}",
+        f"there is no run {one_line(run_id)[:60]}",
         cause=f"the nearest are {', '.join(near)}" if near else "nothing was run yet",
         mend="`lastgood status` names the open runs, `lastgood report` the past ones",
         code="unknown-run",

@@ -25,13 +25,13 @@ def rows(stall: Shop, query: str) -> list[Any]:
 
 
 def said(stall: Shop, *words: str) -> Any:
-    ran = stall.typed(*words, "--json")
+    ran = stall.types(*words, "--json")
     assert ran.code == 0, (ran.out, ran.err)
     return ran.json
 
 
 def refused(stall: Shop, code: int, name: str, *words: str) -> str:
-    ran = stall.typed(*words, "--json")
+    ran = stall.types(*words, "--json")
     assert (ran.code, ran.json["error"]["code"]) == (code, name), ran
     return str(ran.json["error"])
 
@@ -65,13 +65,13 @@ def test_a_night_with_spoilt_users(stall: Shop) -> None:
     # What only brings rows back takes nothing from anybody: no number is asked for.
     trades = said(stall, *TRADES, *SURE)
     assert (trades["overwritten"], trades["returned"]) == (0, 10)
-    again = stall.typed(*TRADES, *SURE)
+    again = stall.types(*TRADES, *SURE)
     assert again.code == 0
     assert "nothing had to be done" in again.out
 
     kept = said(stall, "db", "quarantine")["repairs"]
     assert [one["id"] for one in kept] == [done["before"], trades["before"]]
-    assert done["before"] in stall.typed("db", "quarantine").out
+    assert done["before"] in stall.types("db", "quarantine").out
     undo = ("db", "undo", "--repair", done["before"])
     refused(stall, 4, "not-confirmed", *undo)
     assert said(stall, *undo, "--dry-run")["overwritten"] == 150
@@ -96,9 +96,9 @@ def test_what_is_kept_goes_with_time_but_not_while_an_incident_is_open(stall: Sh
     stall.database["quarantine"] = "1s"
     stall.configure()
 
-    assert stall.typed("incident", "open", "trades are gone").code == 0
+    assert stall.types("incident", "open", "trades are gone").code == 0
     stall.run("create", "--if-due")
     assert len(said(stall, "db", "quarantine")["repairs"]) == 1
-    assert stall.typed("incident", "resolve", "--note", "they are back").code == 0
+    assert stall.types("incident", "resolve", "--note", "they are back").code == 0
     stall.run("create", "--if-due")
     assert said(stall, "db", "quarantine")["repairs"] == []

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def refusals(stall: Shop, *words: str) -> dict[str, str]:
-    ran = stall.typed("db", "restore", "--accept-loss", "0", "--dry-run", "--json", *words)
+    ran = stall.types("db", "restore", "--accept-loss", "0", "--dry-run", "--json", *words)
     assert ran.code == 5, (ran.out, ran.err)
     return {one["code"]: one["what"] for one in ran.json["refusals"]}
 

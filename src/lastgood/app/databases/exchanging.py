@@ -14,7 +14,7 @@ from lastgood.app.backups.warming import remember
 from lastgood.app.project import now
 from lastgood.errors import ChildError, RefusedError, StepError
 from lastgood.model.exchange import Way
-from lastgood.model.noun import to_json
+from lastgood.model.noun import to_plain_json
 from lastgood.ports.swapping import Closed, Copy, Swapping
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class DatabaseExchanger:
         for said in swapped.said:
             action.note(said)
         return {
-            "loss": to_json(swapped.loss),
+            "loss": to_plain_json(swapped.loss),
             "closed_s": f"{swapped.closed_s:.3f}",
             "ended": str(swapped.ended),
             "quarantine": exchange.quarantine,
@@ -118,23 +118,42 @@ class DatabaseExchanger:
             )
         return database
 
+    async def recall(self, exchange: Exchange) -> Mapping[str, str]:
+        """See `Exchanger.recall`: what it took nobody saw, but that it is so is written down."""
+        events = self._project.state.events.list(run=self._run.id)
+        told = [event.data for event in events if event.kind == SWAPPED]
+        found = next((one for one in told if one["quarantine"] == exchange.quarantine), None)
+        if found is None:
+            self._write_down(
+                exchange, "whoever did it was cut off before it could tell what vanished"
+            )
+        return {"quarantine": exchange.quarantine, "closed_s": (found or {}).get("closed_s", "")}
+
     def _remember(self, exchange: Exchange, swapped: Swapped) -> None:
-        """Write down what was replaced by what, and that a warm target is used up."""
-        project, place = self._project, self._places[exchange.database]
+        """Write down what a swap did."""
         vanished = swapped.loss.vanishing
         rows = "an unknown number of" if vanished is None else str(vanished)
-        project.state.events.append(
-            SWAPPED, self._run.by,
-            f"{exchange.copy} took the place of {exchange.database}: {rows} rows vanished; "
-            f"nobody could connect for {swapped.closed_s:.2f} s",
-            at=now(), environment=project.name, incident=self._run.incident, run=self._run.id,
-            data={
-                "database": exchange.database, "copy": exchange.copy,
-                "quarantine": exchange.quarantine, "closed_s": f"{swapped.closed_s:.3f}",
-            },
-        )  # fmt: skip
-        if exchange.way is not Way.QUARANTINE:
-            remember(project, place, DROPPED, exchange.copy, "was swapped in: it is live now")
+        self._write_down(
+            exchange,
+            f"{rows} rows vanished; nobody could connect for {swapped.closed_s:.2f} s",
+            closed_s=f"{swapped.closed_s:.3f}",
+        )
+
+    def _write_down(self, exchange: Exchange, what: str, **more: str) -> None:
+        """Write down what was replaced by what, and that a warm target is used up."""
+        project, place = self._project, self._places[exchange.database]
+        with project.state.transaction():
+            project.state.events.append(
+                SWAPPED, self._run.by,
+                f"{exchange.copy} took the place of {exchange.database}: {what}",
+                at=now(), environment=project.name, incident=self._run.incident, run=self._run.id,
+                data={
+                    "database": exchange.database, "copy": exchange.copy,
+                    "quarantine": exchange.quarantine, **more,
+                },
+            )  # fmt: skip
+            if exchange.way is not Way.QUARANTINE:
+                remember(project, place, DROPPED, exchange.copy, "was swapped in: it is live now")
 
     @cached_property
     def _places(self) -> dict[str, Place]:

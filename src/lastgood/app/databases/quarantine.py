@@ -99,7 +99,7 @@ def former(project: Project, place: SwappingPlace, quarantine: str | None) -> st
     if quarantine in ids:
         return str(quarantine)
     raise RefusedError(
-        f"{place.name} has no replaced database{f' {quarantine[:60]}' if quarantine else ''}",
+        f"{place.name} has no replaced database{f' {quarantine[:60]!r}' if quarantine else ''}",
         cause=f"there are: {', '.join(ids)}" if ids else "nothing was replaced, or it was dropped",
         mend="see: lastgood db quarantine",
         code="no-quarantine",

@@ -5,19 +5,24 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import structs
+
 from lastgood.app.backups.turns import turn, turn_file
 from lastgood.app.databases.quarantine import former, swapping_place
 from lastgood.app.project import now, operator
 from lastgood.errors import RefusedError
-from lastgood.model.noun import to_json
+from lastgood.model.noun import to_plain_json
+from lastgood.model.salvage import Salvage
+from lastgood.store.events import LONGEST_DATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lastgood.app.project import Project
-    from lastgood.model.salvage import Salvage
+    from lastgood.model.salvage import TableSalvage
 
 SALVAGED = "database.salvaged"
+SHOWN_KEYS = 20
 
 
 class Salvaged(NamedTuple):
@@ -83,5 +88,27 @@ def _remember(project: Project, database: str, quarantine: str, found: Salvage) 
         f"{found.brought} rows were brought into {database} from {quarantine}, "
         f"{found.left} were left out",
         at=now(), environment=project.name, incident=incident.id if incident else None,
-        data={"database": database, "quarantine": quarantine, "salvage": to_json(found)},
+        data={
+            "database": database, "quarantine": quarantine, "salvage": told(found),
+            "brought": str(found.brought), "left": str(found.left),
+        },
     )  # fmt: skip
+
+
+def told(found: Salvage) -> str:
+    """What became of each table, as an event holds it: with fewer keys where there is no room."""
+    for most in (SHOWN_KEYS, 1, 0):
+        tables = tuple(_shortened(table, most) for table in found.tables)
+        text = to_plain_json(structs.replace(found, tables=tables))
+        if len(text) <= LONGEST_DATA:
+            return text
+    while len(text) > LONGEST_DATA:
+        tables = tables[: len(tables) // 2]
+        text = to_plain_json(Salvage(tables=tables))
+    return text
+
+
+def _shortened(table: TableSalvage, most: int) -> TableSalvage:
+    return structs.replace(
+        table, conflicts=table.conflicts[:most], deleted_keys=table.deleted_keys[:most]
+    )

@@ -60,7 +60,10 @@ def _survey(
     try:
         place = place_of(project, name)
         database = place.database
-        manifests = {} if request.kind is PlanKind.UNDO else _manifests(place)
+        manifests: dict[str, StoredBackup] = {}
+        if request.kind is not PlanKind.UNDO:
+            manifests, unread = _manifests(place)
+            facts = msgspec.structs.replace(facts, unread=unread)
         if request.damage is Damage.SCHEMA:
             descent = descent_of(project, place, list(manifests.values()), live)
             facts = msgspec.structs.replace(facts, descent=descent)
@@ -119,11 +122,10 @@ def chosen_copy(project: Project, place: Place, backup: str | None) -> Candidate
     Raises:
         RefusedError: there is none.
     """
-    candidates = _candidates(
-        project, _manifests(place), [one.side for one in place.database.kept()]
-    )
+    manifests, unread = _manifests(place)
+    candidates = _candidates(project, manifests, [one.side for one in place.database.kept()])
     request = PlanRequest(environment=project.name, databases=(place.name,), backup=backup)
-    facts = DatabaseFacts(name=place.name, candidates=candidates)
+    facts = DatabaseFacts(name=place.name, candidates=candidates, unread=unread)
     chosen = choose_copy(request, facts)
     if chosen is None:
         problem = nothing_sound(request, facts)
@@ -131,12 +133,17 @@ def chosen_copy(project: Project, place: Place, backup: str | None) -> Candidate
     return chosen
 
 
-def _manifests(place: Place) -> dict[str, StoredBackup]:
-    """The backups that a restore has proven; none of them when the store cannot be reached."""
+def _manifests(place: Place) -> tuple[dict[str, StoredBackup], Problem | None]:
+    """The backups that a restore has proven; none of them when the store cannot be reached.
+
+    What stands restored beside the database needs no store.
+    """
     try:
-        return {one.backup.id: one for one in place.kept.all().backups if one.restorable}
-    except RemoteError:
-        return {}  # what stands restored beside the database needs no store
+        read = place.kept.all()
+    except RemoteError as error:
+        what = f"the backups of {place.name} cannot be read: {error.message}: {error.cause}"
+        return {}, Problem(code="store-unread", what=what, mend=error.mend)
+    return {one.backup.id: one for one in read.backups if one.restorable}, None
 
 
 def _candidates(

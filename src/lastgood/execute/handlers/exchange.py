@@ -29,6 +29,9 @@ class Exchanger(Protocol):
     async def swap(self, exchange: Exchange, action: Action) -> Mapping[str, str]:
         """Let it, wholly or not at all; gives what is to be remembered of it."""
 
+    async def recall(self, exchange: Exchange) -> Mapping[str, str]:
+        """What is to be remembered of a swap that was done by somebody who then was cut off."""
+
 
 class RestoreHandler:
     """The copy stands beside the live database."""
@@ -63,8 +66,10 @@ class SwapHandler:
 
     async def inspect(self, step: Step) -> StepOutcome | None:
         """Done when the replaced one stands under this run's own name for it."""
-        if await self._exchanger.swapped(self._plan.exchange(str(step.database))):
-            return StepOutcome(state=StepState.DONE, found_done=True)
+        exchange = self._plan.exchange(str(step.database))
+        if await self._exchanger.swapped(exchange):
+            detail = dict(await self._exchanger.recall(exchange))
+            return StepOutcome(state=StepState.DONE, found_done=True, detail=detail)
         return None
 
     async def apply(self, step: Step, action: Action) -> None:

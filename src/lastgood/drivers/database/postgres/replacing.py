@@ -151,7 +151,8 @@ class Replacement:
         raise RefusedError(
             "more would be lost than was accepted",
             cause=f"rows that would vanish: {counted}; accepted: {accepted}",
-            mend="look at what would be lost, and accept that, or `unknown`",
+            mend="see: lastgood db preview; if that is the price, the same again with "
+            f"--accept-loss {'unknown' if vanishing is None else vanishing}",
             code="loss-over-accepted",
         )
 

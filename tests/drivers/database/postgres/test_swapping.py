@@ -12,6 +12,7 @@ from tests.drivers.database.postgres.kept_copy import BACKUP, COPY, free, keep_c
 from tests.drivers.database.postgres.test_settings import BELONGING
 from tests.servers import PASSWORD
 
+from lastgood.drivers.database.postgres.replacing import _BRIEFLY_S
 from lastgood.errors import LastgoodError, RefusedError, StaleLeaseError
 from lastgood.ports.swapping import Closed, Copy
 
@@ -243,7 +244,10 @@ def test_a_table_that_the_server_reads_by_several_processes_is_counted_again(
 
     def lose(copy: Copy, longest_s: float) -> Any:
         found = count.lose(copy, longest_s)
+        # At most eleven by what was written, and nine in fact: so they must be counted.
         case.execute("INSERT INTO users (name) VALUES ('late')")
+        case.execute("INSERT INTO which VALUES ('x')")
+        case.execute("DELETE FROM which WHERE side = 'x'")
         return found
 
     object.__setattr__(driver._swaps, "_counting", type(count)(lose, count.compare))
@@ -274,6 +278,32 @@ def test_what_cannot_be_counted_in_time_is_bounded(embedded_case: Case) -> None:
     done = driver.swap(COPY, "run-1", 12, fence=free)
     assert done.loss.vanishing == 12
     assert not done.loss.complete
+
+
+def test_clients_do_not_wait_for_a_number_that_decides_nothing(embedded_case: Case) -> None:
+    case, driver = embedded_case, embedded_case.driver()
+    keep_copy(case)
+    count = driver._swaps._counting
+    given: list[float] = []
+
+    def lose(copy: Copy, longest_s: float) -> Any:
+        found = count.lose(copy, longest_s)
+        case.execute("INSERT INTO users (name) VALUES ('late'), ('later')")
+        return found
+
+    def compare(live: Any, copy: Any, some: Any, longest_s: float) -> Any:
+        given.append(longest_s)
+        return count.compare(live, copy, some, 60.0)
+
+    object.__setattr__(driver._swaps, "_counting", type(count)(lose, compare))
+
+    with pytest.raises(RefusedError):
+        driver.swap(COPY, "run-1", 9, fence=free)
+    assert driver.swap(COPY, "run-1", 12, fence=free).loss.vanishing == 12
+    assert driver.swap(QUARANTINED, "undo-1", None, fence=free).loss.complete
+
+    needed, known, any_number = given
+    assert known == any_number == _BRIEFLY_S < needed
 
 
 def test_who_lost_the_lock_changes_nothing(embedded_case: Case) -> None:

@@ -130,6 +130,12 @@ def _written(mark: Mark | None, now: Mark | None) -> int | None:
     return sum(steps) if min(steps) >= 0 else None
 
 
+def at_most(loss: Loss, moved: dict[Relation, int | None]) -> int | None:
+    """Rows that would vanish if all that was written since did; None where nobody knows."""
+    rows = [*(table.vanishing for table in loss.tables), *moved.values()]
+    return None if any(one is None for one in rows) else sum(one for one in rows if one)
+
+
 def recounted(
     loss: Loss, moved: dict[Relation, int | None], again: Callable[[set[Relation]], Loss]
 ) -> Loss:

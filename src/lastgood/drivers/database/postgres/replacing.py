@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lastgood.drivers.database.postgres.carrying import carry
 from lastgood.drivers.database.postgres.ending import end_others
 from lastgood.drivers.database.postgres.keeping import close
-from lastgood.drivers.database.postgres.movement import Marks, recounted
+from lastgood.drivers.database.postgres.movement import Marks, at_most, recounted
 from lastgood.drivers.database.postgres.renaming import PATIENCE_S, Renaming
 from lastgood.drivers.database.postgres.sequences import advance, states
 from lastgood.errors import LastgoodError, RefusedError
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # What of the server's patience is left for the rest when the tables are counted again.
 _REST_S = 1.5
 _SHORTEST_S = 0.1
+# What clients wait for a number that decides nothing any more: it is for the report.
+_BRIEFLY_S = 0.4
 # The copy is at rest, so that this is for very many sequences.
 _SEQUENCES_S = 10.0
 
@@ -138,13 +140,19 @@ class Replacement:
     def _recounted(self, sessions: Sessions, renaming: Renaming, before: Marks, loss: Loss) -> Loss:
         moved = before.moved(Marks.of(sessions.live))
         left = max(_SHORTEST_S, renaming.left() - _REST_S)
+        if self._accepts(at_most(loss, moved)):
+            left = min(left, _BRIEFLY_S)
         return recounted(
             loss, moved, lambda some: self._compare(sessions.live, sessions.copy, some, left)
         )
 
+    def _accepts(self, vanishing: int | None) -> bool:
+        accepted = self._accepted
+        return accepted is None or (vanishing is not None and vanishing <= accepted)
+
     def _refuse_over(self, loss: Loss) -> None:
         accepted, vanishing = self._accepted, loss.vanishing
-        if accepted is None or (vanishing is not None and vanishing <= accepted):
+        if self._accepts(vanishing):
             return
         unknown = ", ".join(harmless(one.table) for one in loss.tables if one.vanishing is None)
         counted = f"unknown of {unknown}" if vanishing is None else str(vanishing)

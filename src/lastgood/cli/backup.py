@@ -178,8 +178,8 @@ def list_(session: Session, database: DatabaseOption = None) -> None:
             return f"{place.name} has no whole backup yet: lastgood backup create"
         rows = Table(box=None, pad_edge=False, padding=(0, 1))
         for column in ("backup", "of (UTC)", "kind", "size", "rows", "proven", "warm", "pinned"):
-            # An id is copied: never cut, however narrow the terminal.
-            rows.add_column(column, no_wrap=column == "backup", overflow="fold")
+            # An id is copied, and a standing is looked for: never cut, however narrow the terminal.
+            rows.add_column(column, no_wrap=column in {"backup", "proven"}, overflow="fold")
         for one in backups:
             backup = one.backup
             rows.add_row(

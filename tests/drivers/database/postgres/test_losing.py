@@ -70,6 +70,27 @@ def counts(table: TableLoss) -> tuple[int | None, ...]:
     )  # fmt: skip
 
 
+def test_a_cast_that_others_made_is_not_run(case: Case) -> None:
+    case.execute(
+        "CREATE TYPE kind AS ENUM ('a', 'b')",
+        "CREATE TABLE one (k kind PRIMARY KEY, n int)",
+        "CREATE TABLE two (k kind, n int, PRIMARY KEY (k, n))",
+        "INSERT INTO one VALUES ('a', 1), ('b', 2)",
+        "INSERT INTO two VALUES ('a', 1), ('b', 2)",
+        "CREATE FUNCTION spy(kind) RETURNS text LANGUAGE plpgsql "
+        "AS $$ BEGIN RAISE 'it ran as %', current_user; END $$",
+        "CREATE CAST (kind AS text) WITH FUNCTION spy(kind)",
+    )
+    copied(case)
+    changed(case, "DELETE FROM public.one WHERE n = 2", "DELETE FROM public.two WHERE n = 2")
+    loss = lost(case)
+    assert {table.why for table in loss.tables} == {""}
+    assert numbers(loss) == {"public.one": (2, 1, 1, 0, 0), "public.two": (2, 1, 1, 0, 0)}
+    with sides(case) as (live, copy), snapshots(live, copy) as both:
+        found = {pair.relation.name: list(differing_rows(live, copy, pair)) for pair in pairs(both)}
+    assert found == {"one": [(("b",), Only.LIVE)], "two": [(("b", "2"), Only.LIVE)]}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_random_edits_are_counted_exactly(case: Case, seed: int) -> None:
     random = Random(seed)  # noqa: S311 - edits, no secrets

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lastgood.drivers.database.postgres.both import Both, set_for
+from lastgood.drivers.database.postgres.texts import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -200,9 +201,7 @@ def _told_apart(
 def _rows_query(pair: Pair, found: Buckets, *, keys: bool) -> Composed:
     from psycopg import sql  # noqa: PLC0415 - see above
 
-    key = sql.SQL(", ").join(
-        sql.SQL("lg.{}::pg_catalog.text").format(sql.Identifier(name)) for name in pair.key
-    )
+    key = sql.SQL(", ").join(text_of(pair, name) for name in pair.key)
     # Without a key the same row may be there a million times: the server counts them.
     query = sql.SQL(
         "SELECT {key_hash} AS k, {row_hash} AS r, 1, {key} FROM {table} AS lg WHERE {chosen} "
@@ -228,9 +227,7 @@ def _key_hash(pair: Pair) -> Composed:
     from psycopg import sql  # noqa: PLC0415 - see above
 
     if len(pair.key) == 1:
-        (name,) = pair.key
-        text = sql.SQL("lg.{}::pg_catalog.text").format(sql.Identifier(name))
-        return sql.SQL(_HASH).format(text)
+        return sql.SQL(_HASH).format(text_of(pair, pair.key[0]))
     return _hash_of(pair.key or pair.columns)
 
 

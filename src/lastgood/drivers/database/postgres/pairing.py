@@ -111,6 +111,14 @@ class Pair:
         """What is read to compare them."""
         return sum(table.bytes for table in (self.live, self.copy) if table)
 
+    def built_in(self, column: str) -> bool:
+        """Whether a column's type is the server's own on both sides; others are in a schema.
+
+        Where columns are not described it is a table of the catalog, whose types all are.
+        """
+        sides = [table.columns for table in (self.live, self.copy) if table]
+        return all("." not in of[column].type for of in sides if column in of)
+
     @property
     def partitioned(self) -> bool:
         """Whether the rows are in other tables, on both sides."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lastgood.drivers.database.postgres.differing import source
+from lastgood.drivers.database.postgres.texts import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,8 +167,8 @@ def key_texts(pair: Pair) -> Composed:
     """The key of a row `lg` as an array of text."""
     from psycopg import sql  # noqa: PLC0415 - see above
 
-    texts = [sql.SQL("lg.{}::pg_catalog.text").format(sql.Identifier(name)) for name in pair.key]
-    return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(texts))
+    texts = sql.SQL(", ").join(text_of(pair, name) for name in pair.key)
+    return sql.SQL("ARRAY[{}]").format(texts)
 
 
 def among(connection: Connection[Any], pair: Pair, keys: Sequence[tuple[str, ...]]) -> Composed:

@@ -10,6 +10,7 @@ import pytest
 
 from lastgood.drivers.database.postgres.address import Address, Target
 from lastgood.errors import ConfigError, RemoteError, UsageError
+from lastgood.ports.swapping import Closed, Copy
 from lastgood.process.masking import Masker
 
 if TYPE_CHECKING:
@@ -172,3 +173,30 @@ def test_a_password_that_no_file_can_hold_is_refused(tmp_path: Path) -> None:
 
     assert error.value.code == "password-with-newline"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_owner_of_a_database_puts_no_operators_under_ours(
+    embedded_case: Case, embedded: Server
+) -> None:
+    case = embedded_case
+    case.execute("CREATE SCHEMA theirs", "CREATE TABLE theirs.orders (id int PRIMARY KEY)")
+    for number, (type_, sign) in enumerate(
+        [('"char"', "="), ('"char"', "<>"), ("name", "="), ("name", "<>"), ("text", "=")]
+    ):
+        case.execute(
+            f"CREATE FUNCTION theirs.spy{number}({type_}, {type_}) RETURNS bool LANGUAGE plpgsql "
+            "AS $$ BEGIN RAISE 'it ran as %', current_user; END $$",
+            f"CREATE OPERATOR theirs.{sign} (LEFTARG = {type_}, RIGHTARG = {type_}, "
+            f"FUNCTION = theirs.spy{number})",
+        )
+    case.execute(f'ALTER DATABASE "{case.name}" SET search_path TO theirs, pg_catalog')
+    driver = case.driver(dsn=embedded.dsn(case.name))
+
+    assert driver.facts().name == case.name
+    with driver.snapshot(60) as snapshot:
+        driver.restore("20260801T120000.000Z-0a1b2c3d", snapshot.dump())
+    driver.keep("20260801T120000.000Z-0a1b2c3d")
+    copy = Copy(kind=Closed.KEPT, id="20260801T120000.000Z-0a1b2c3d")
+    assert driver.obstacles(copy) == []
+    assert driver.swap(copy, "run-1", 0, fence=lambda: None).loss.complete
+    driver.drop_quarantined("run-1")

@@ -60,7 +60,8 @@ class Address:
     def connected(self, name: str | None = None) -> Iterator[Connection[Any]]:
         """A connection in autocommit, to the database or to another one of its server.
 
-        It is closed at the end and nothing is committed: a lost one raises nothing then.
+        It is closed at the end and nothing is committed: a lost one raises nothing then. Names
+        without a schema are the server's own, until the search path is set to its default.
 
         Raises:
             ConfigError: the address cannot be read.
@@ -82,6 +83,10 @@ class Address:
                 connection.execute(f"SET client_encoding TO {'LATIN1' if plain else 'UTF8'}")
                 # A limit that is set for the application's queries would end our work.
                 connection.execute("SET statement_timeout TO 0")
+                # By a path that somebody else has set our queries would run that one's operators.
+                # A pooler would give what we set to the next client.
+                if not pooled(connection):
+                    connection.execute("SET search_path TO ''")
             yield connection
 
     @property
@@ -183,6 +188,12 @@ class Target:
             keywords["service"] = _NAME
             variables["PGSERVICEFILE"] = str(services)
         return make_conninfo(**keywords), variables
+
+
+def pooled(connection: Connection[Any]) -> bool:
+    """Whether it goes through a pooler, which gives it a number that is no session's."""
+    row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
+    return row is None or row[0] != connection.info.backend_pid
 
 
 def server_of(connection: Connection[Any]) -> str:

@@ -144,6 +144,7 @@ class PostgresDatabase(Replaceable):
             of = path, dump.format, self._archivist(), self._private, self._masker
             refuse_changed(path, dump)
             with self._loader.connected(name) as connection, script_of(*of) as script:
+                connection.execute("SET search_path TO DEFAULT")  # a script may rely on it
                 left = taken_in(connection, script, self._masker)
             refuse_changed(path, dump)
 

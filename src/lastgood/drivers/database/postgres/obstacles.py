@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lastgood.drivers.database.postgres.address import pooled
 from lastgood.drivers.database.postgres.ending import MAY_END
 from lastgood.errors import RefusedError
 from lastgood.model.problem import Problem
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _SERVER = """
-    SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.pg_backend_pid(),
+    SELECT pg_catalog.pg_is_in_recovery(),
            pg_catalog.pg_postmaster_start_time()::pg_catalog.text"""
 _DATABASE = f"""
     SELECT d.oid, d.datistemplate,
@@ -56,9 +57,8 @@ def refuse(problems: Sequence[Problem]) -> None:
 
 
 def through_pooler(connection: Connection[Any]) -> list[Problem]:
-    """Whether a connection goes through a pooler, which gives it a number that is no session's."""
-    row = connection.execute(_SERVER).fetchone()
-    if row is None or row[1] == connection.info.backend_pid:
+    """Whether a connection goes through a pooler."""
+    if not pooled(connection):
         return []
     return [
         Problem(
@@ -80,7 +80,7 @@ def of_server(live: Connection[Any], admin: Connection[Any]) -> Iterator[Problem
             what="the server is a standby: nothing can be changed on it",
             mend="let the address lead to the primary",
         )
-    if here[2] != there[2]:
+    if here[1] != there[1]:
         yield Problem(
             code="another-server",
             what="`admin_dsn` leads to another server than the live database's",

@@ -36,6 +36,8 @@ _SHORTEST_S = 0.1
 _BRIEFLY_S = 0.4
 # The copy is at rest, so that this is for very many sequences.
 _SEQUENCES_S = 10.0
+# What the application's sessions have; ours has none.
+_PATH = "SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'"
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Replacement:
         """
         self._refuse_over(loss)
         main, copy = sessions.main, sessions.copy
-        path = sessions.live.execute("SHOW search_path").fetchone()
+        path = sessions.live.execute(_PATH).fetchone()
         # What cannot be read is better found while nobody waits.
         states(sessions.live)
         stood = states(copy)

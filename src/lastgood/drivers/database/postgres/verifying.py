@@ -26,6 +26,7 @@ def verified(
 ) -> list[Problem]:
     """What is not as expected; each query is read-only, limited, and on its own."""
     connection.execute("SET default_transaction_read_only TO on")
+    connection.execute("SET search_path TO DEFAULT")
     # A number of zero would mean no limit at all.
     limit = max(1, int(timeout_s * 1000))
     connection.execute(f"SET statement_timeout TO {limit}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lastgood.app.backups.freezing import frozen
 from lastgood.app.backups.place import place_of
 from lastgood.app.project import now, operator
-from lastgood.backup.layout import taken_at
+from lastgood.backup.layout import is_id, taken_at
 from lastgood.errors import LastgoodError, RefusedError
 from lastgood.ports.swapping import Swapping
 
@@ -119,7 +119,10 @@ def drop(project: Project, place: SwappingPlace, quarantine: str, why: str) -> N
 
 
 def expire(project: Project, database: str, tell: Tell) -> None:
-    """Drop what was kept long enough, a day after people were told; nothing while it is frozen."""
+    """Drop what was kept long enough, a day after people were told; nothing while it is frozen.
+
+    Only what a run of ours has replaced: one of another name was named so by a person, to stay.
+    """
     try:
         place = swapping_place(project, database)
         if not (found := formers(project, place)) or frozen(project):
@@ -127,7 +130,8 @@ def expire(project: Project, database: str, tell: Tell) -> None:
         events = project.state.events.tail(MOST_EVENTS, project.name, (EXPIRING,))
         told = {event.data.get("quarantine", ""): event.at for event in events}
         for one in found:
-            _expire(project, place, one, told.get(one.id))
+            if is_id(one.id):
+                _expire(project, place, one, told.get(one.id))
     except LastgoodError as error:
         tell(f"no replaced database was looked after: {error}")
 

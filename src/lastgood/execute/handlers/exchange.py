@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from lastgood.errors import StepError
 from lastgood.model.run import StepOutcome, StepState
 
 if TYPE_CHECKING:
@@ -51,8 +52,21 @@ class RestoreHandler:
         await self._exchanger.restore(self._plan.exchange(str(step.database)), action)
 
     async def confirm(self, step: Step, action: Action) -> StepOutcome:
-        """What the restore said was proven there; whether it stands the swap sees."""
-        del step, action
+        """What was restored was proven then; that it stands is seen before a service is stopped.
+
+        Raises:
+            StepError: it does not (`restore-vanished`).
+        """
+        del action
+        exchange = self._plan.exchange(str(step.database))
+        if not await self._exchanger.stands(exchange):
+            raise StepError(
+                f"{exchange.copy} was restored beside {exchange.database}, and is not there",
+                cause="somebody removed it meanwhile",
+                mend="see who it was, then plan again",
+                code="restore-vanished",
+                retryable=True,
+            )
         return StepOutcome(state=StepState.DONE)
 
 

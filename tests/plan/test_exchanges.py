@@ -242,3 +242,16 @@ def test_the_undo_of_a_run_that_replaced_a_database_alone_leaves_services_alone(
     )  # fmt: skip
     assert (made.refusals, made.moves) == ((), ())
     assert [step.id for step in made.steps] == ["precheck", "swap:main", "verify"]
+
+
+def test_what_was_put_back_already_is_not_taken_for_a_missing_backup() -> None:
+    undone = plan(facts(candidate(1, stands=True)))
+    request = msgspec.structs.replace(
+        ASK, kind=PlanKind.UNDO, undoes="run-1", databases=("main",)
+    )  # fmt: skip
+    made = make_plan(
+        request, services=[service()], databases=[facts()], budget_s=300.0, now=START,
+        undone=undone,
+    )  # fmt: skip
+    assert "no-quarantine" in codes(made)
+    assert any("--without-database" in refusal.mend for refusal in made.refusals)

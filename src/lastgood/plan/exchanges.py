@@ -240,8 +240,8 @@ def nothing_sound(request: PlanRequest, facts: DatabaseFacts) -> Problem:
     if request.kind is PlanKind.UNDO:
         return Problem(
             code="no-quarantine",
-            what=f"what {facts.name} was before that run is not kept any more",
-            mend="see what is: lastgood db quarantine; or go to a backup: lastgood db restore",
+            what=f"what that run replaced of {facts.name} is not kept: it was put back, or dropped",
+            mend="see what is kept: lastgood db quarantine; services alone: --without-database",
         )
     if facts.unread is not None:
         return facts.unread

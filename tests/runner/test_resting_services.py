@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
 from tests.runner.conftest import CONFIGURATION, WAIT
 
+from lastgood.app.proving import Prover
 from lastgood.app.runs.interrupting import cancel
 from lastgood.model.run import Outcome, StepState
 from lastgood.plan.steps import of_service, start
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tests.runner.conftest import Workshop
 
     from lastgood.model.run import Run
@@ -43,6 +47,11 @@ def begin(workshop: Workshop) -> Run:
     return run
 
 
+async def moved_at(workshop: Workshop, run: Run) -> datetime:
+    async with workshop.project.drivers() as drivers:
+        return Prover(workshop.project, drivers, run)._moved_at()
+
+
 def test_a_run_that_is_cancelled_after_its_runner_died_starts_what_it_stopped(
     workshop: Workshop,
 ) -> None:
@@ -51,7 +60,8 @@ def test_a_run_that_is_cancelled_after_its_runner_died_starts_what_it_stopped(
     ended = workshop.end(cancel(workshop.project, run.id))
     assert workshop.effects == ["stop", "start"]
     assert ended.run.outcome is Outcome.CANCELLED
-    states = {record.step: record.state for record in ended.steps}
-    assert (states["deploy:backend"], states["start:backend"]) == (
-        StepState.CANCELLED, StepState.DONE,
-    )  # fmt: skip
+    records = {record.step: record for record in ended.steps}
+    assert records["deploy:backend"].state is StepState.CANCELLED
+    assert records["start:backend"].state is StepState.DONE
+    # What failed while it rested is no sign of what runs now.
+    assert asyncio.run(moved_at(workshop, ended.run)) == records["start:backend"].ended_at

@@ -117,12 +117,12 @@ class Prover:
             return False  # what cannot be compared is not proof
 
     def _moved_at(self) -> datetime:
-        """When the last service was moved."""
+        """When the last service or database was moved, or the last service came back."""
         records = self._project.state.journal.steps(self._run.id)
         ends = [
             record.ended_at
             for record in records
-            if record.step.startswith("deploy:")
+            if record.step.startswith(("deploy:", "swap:", "start:"))
             and record.ended_at is not None
             and record.state is StepState.DONE
         ]

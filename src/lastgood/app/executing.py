@@ -94,12 +94,15 @@ def _handlers(project: Project, drivers: Drivers, run: Run, prover: Prover) -> d
     keeper = HoldKeeper(project, drivers, run.id)
     prove = ProveHandler(prover.look, cadence_s=prover.cadence_s)
 
+    exchanger = DatabaseExchanger(project, run)
+
     async def lock(action: Action) -> None:
         action.fence()
+        for exchange in plan.exchanges:
+            await exchanger.require(exchange)
         for warning in await take_lock_refs(project, drivers, run):
             note(project, run, "lock.ref-missing", warning)
 
-    exchanger = DatabaseExchanger(project, run)
     stops = {name: service.stop for name, service in services.items() if service.stop}
     return {
         "precheck": PrecheckHandler(plan, chosen, lock),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,7 +13,7 @@ from lastgood.app.backups.place import Place, place_of
 from lastgood.app.backups.standing import DROPPED
 from lastgood.app.backups.warming import remember
 from lastgood.app.project import now
-from lastgood.errors import ChildError, RefusedError, StepError
+from lastgood.errors import ChildError, RefusedError, RemoteError, StepError
 from lastgood.model.exchange import Way
 from lastgood.model.noun import to_plain_json
 from lastgood.ports.swapping import Closed, Copy, Swapping
@@ -46,6 +47,26 @@ class DatabaseExchanger:
         kept = await asyncio.to_thread(database.kept)
         return exchange.copy in {one.side for one in kept}
 
+    async def require(self, exchange: Exchange) -> None:
+        """See that what was approved to be swapped in is there still, before anything is changed.
+
+        A newer warm target may have replaced it while the plan was read. A server that does not
+        answer just now says nothing of it.
+
+        Raises:
+            RefusedError: it is not (`no-copy`).
+        """
+        look = self.stands if exchange.way is Way.WARM else self._is_kept
+        with suppress(RemoteError):
+            if exchange.way is Way.RESTORE or await look(exchange):
+                return
+            raise RefusedError(
+                f"{exchange.copy}, which was to take the place of {exchange.database}, is gone",
+                cause="a newer one replaced it, or somebody dropped it, after the plan was made",
+                mend="run the command again: the new plan says what is there",
+                code="no-copy",
+            )
+
     async def restore(self, exchange: Exchange, action: Action) -> None:
         """See `Exchanger.restore`: by a child, which dies with the step.
 
@@ -74,8 +95,7 @@ class DatabaseExchanger:
 
     async def swapped(self, exchange: Exchange) -> bool:
         """See `Exchanger.swapped`."""
-        there = await asyncio.to_thread(self._swapping(exchange).quarantined)
-        return exchange.quarantine in {one.id for one in there}
+        return exchange.quarantine in await self._quarantined(exchange)
 
     async def swap(self, exchange: Exchange, action: Action) -> Mapping[str, str]:
         """See `Exchanger.swap`.
@@ -107,6 +127,13 @@ class DatabaseExchanger:
             "quarantine": exchange.quarantine,
             "said": "\n".join(swapped.said),
         }
+
+    async def _is_kept(self, exchange: Exchange) -> bool:
+        return exchange.copy in await self._quarantined(exchange)
+
+    async def _quarantined(self, exchange: Exchange) -> set[str]:
+        there = await asyncio.to_thread(self._swapping(exchange).quarantined)
+        return {one.id for one in there}
 
     def _swapping(self, exchange: Exchange) -> Swapping:
         database = self._places[exchange.database].database

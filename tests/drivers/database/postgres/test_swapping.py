@@ -581,3 +581,12 @@ def test_replaced_databases_of_others_are_no_concern(
 
     assert case.driver().quarantined() == []
     assert [one.id for one in other.driver().quarantined()] == ["run-1"]
+
+
+def test_what_a_killed_rehearsal_left_is_removed_by_the_next(embedded_case: Case) -> None:
+    case = embedded_case
+    left, others = f"rehearsal-{0:08x}-0a1b2c3d-live", "rehearsal-of-mine"
+    for one in (left, others):
+        case.server.execute(f'CREATE DATABASE "{case.name}__lg_{one}" OWNER "{case.role}"')
+    assert case.driver().rehearse() == []
+    assert case.databases() == {case.name, f"{case.name}__lg_{others}"}

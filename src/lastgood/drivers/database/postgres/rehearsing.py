@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from lastgood.drivers.database.postgres.address import Address
     from lastgood.process.masking import Masker
 
+_SCRATCH = re.compile(r"rehearsal-([0-9a-f]{8})-[0-9a-f]{8}-(?:live|copy|old)")
+# A rehearsal takes seconds.
+_FORGOTTEN_S = 3_600.0
 _WHAT = "two scratch databases could not exchange their names"
 
 
@@ -36,13 +41,16 @@ def rehearse(
 ) -> list[Problem]:
     """Swap two empty databases by the statements of a swap; nothing of them is left.
 
-    They are side databases by their names: what a crash leaves is removed with forgotten ones.
+    What a crash leaves is removed by the next rehearsal: it is told by its name, and by the time
+    in it from another one that is under way.
     """
     sides = Sides(live.name, admin, masker, elsewhere=False)
-    token = secrets.token_hex(4)
+    token = f"{int(time.time()):08x}-{secrets.token_hex(4)}"
     ids = [f"rehearsal-{token}-{which}" for which in ("live", "copy", "old")]
     found = list[Problem]()
     try:
+        for one in filter(_forgotten, sides.found()):
+            sides.drop(one)
         with told(_WHAT, masker):
             with live.connected() as connection:
                 owner = role_of(connection)
@@ -63,6 +71,11 @@ def rehearse(
         except LastgoodError as error:
             found.append(_problem("rehearsal-left", error))
     return found
+
+
+def _forgotten(side: str) -> bool:
+    made = _SCRATCH.fullmatch(side)
+    return made is not None and time.time() - int(made[1], 16) > _FORGOTTEN_S
 
 
 def _exchange(

@@ -2,19 +2,21 @@
 
 The ratio is ours divided by the peer's, in one run on one machine; under one is faster. `--quick`
 leaves out what takes minutes: a hundred thousand events, two whole demos, and large databases.
-Names of parts (`steps starts probe recovery events backup loss`) measure only these;
-`--size=MB` is the size of the database that is backed up.
+Names of parts (`steps starts probe recovery events backup loss swap`) measure only these;
+`--size=MB` is the size of the database that is backed up, `--sizes=MB,MB` are those of the ones
+that are swapped.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.table import HEADER
 
-from bench import backup, events, loss, probe, recovery, starts, steps
+from bench import backup, events, loss, probe, recovery, starts, steps, swap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,16 +31,18 @@ PARTS: Mapping[str, Callable[[], Iterable[Row]]] = {
     "events": events.rows,
     "backup": backup.rows,
     "loss": loss.rows,
+    "swap": swap.rows,
 }
 SLOW = ("recovery", "events")
-SIZE = "--size="
+SIZE, SIZES = "--size=", "--sizes="
 
 
 def main(arguments: list[str]) -> int:
     """Print the table, each line as soon as it is known."""
     named = [word for word in arguments if word in PARTS]
     sizes = [word for word in arguments if word.startswith(SIZE) and word[len(SIZE) :].isdecimal()]
-    unknown = set(arguments) - set(PARTS) - {"--quick", *sizes}
+    swapped = [word for word in arguments if re.fullmatch(rf"{SIZES}\d+(,\d+)*", word)]
+    unknown = set(arguments) - set(PARTS) - {"--quick", *sizes, *swapped}
     if unknown:
         sys.stderr.write(f"there is no part {', '.join(sorted(unknown))}: {' '.join(PARTS)}\n")
         return 2
@@ -49,6 +53,9 @@ def main(arguments: list[str]) -> int:
         both = (min(backup.SMALL_MB, wanted), wanted)
         parts["loss"] = partial(loss.rows, loss.SMALL)
         parts["backup"] = partial(backup.rows, tuple(dict.fromkeys(both)))
+    if swapped or "--quick" in arguments:
+        several = swapped[-1][len(SIZES) :].split(",") if swapped else swap.SMALL
+        parts["swap"] = partial(swap.rows, tuple(map(int, several)))
     print(HEADER, flush=True)
     for part in chosen:
         for row in parts[part]():

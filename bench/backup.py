@@ -87,7 +87,7 @@ def rows(sizes: tuple[int, ...] = (SMALL_MB, LARGE_MB)) -> Iterator[Row]:
 
 
 def _measured(server: Server, size: int) -> Figures:
-    with tempfile.TemporaryDirectory(prefix="lastgood-bench-") as folder, _built(server, size):
+    with tempfile.TemporaryDirectory(prefix="lastgood-bench-") as folder, built(server, size):
         place, tools = Path(folder), server.programs / "bin"
         programs = programs_in(tools)
         if programs is None:
@@ -99,33 +99,31 @@ def _measured(server: Server, size: int) -> Figures:
 
         def peer_dump() -> None:
             dump.unlink(missing_ok=True)
-            _run(tools / "pg_dump", *how, *to)
+            run(tools / "pg_dump", *how, *to)
 
         # Before and after ours: whoever reads first warms the caches for the other.
-        dumped = _seconds(peer_dump)
-        ours = _ours(place, server)
-        dumped = min(dumped, _seconds(peer_dump))
+        dumped = seconds(peer_dump)
+        ours = ours_of(place, server)
+        dumped = min(dumped, seconds(peer_dump))
         dump.unlink()
-        sealed = next(place.glob("backups/*/*/*/dump"))
-        manifest = ("--manifest", str(sealed.with_name("manifest.json")))
-        opening = [sys.executable, str(DECRYPT), *manifest, "--key", str(place / "first.key")]
-        opened = _seconds(lambda: _piped(opening, sealed, plain))
+        opened = seconds(lambda: decrypted(place, plain))
+        sealed = sealed_in(place)
         ours["sealed_mb"] = sealed.stat().st_size / 1e6
         by_openssl = _by_openssl(sealed, place / "openssl")
         server.execute("CREATE DATABASE peer TEMPLATE template0")
         peer = f"--dbname={server.dsn('peer')}"
-        restored = _seconds(lambda: _run(tools / "pg_restore", "-j2", peer, plain))
+        restored = seconds(lambda: run(tools / "pg_restore", "-j2", peer, plain))
         server.execute("DROP DATABASE peer")
         return Figures(ours, dumped, restored, opened, by_openssl, ours["database_mb"])
 
 
 @contextmanager
-def _built(server: Server, size: int) -> Iterator[None]:
+def built(server: Server, size: int) -> Iterator[None]:
     """A database of about so many MB."""
     server.execute(f"CREATE DATABASE {DATABASE}")
     scale = max(1, round(size * PGBENCH_SHARE / PGBENCH_MB))
     pgbench = server.programs / "bin" / "pgbench"
-    _run(pgbench, "--initialize", "--quiet", f"--scale={scale}", server.dsn(DATABASE))
+    run(pgbench, "--initialize", "--quiet", f"--scale={scale}", server.dsn(DATABASE))
     trades = max(1000, round(size * (1 - PGBENCH_SHARE) * 1e6 / TRADE_BYTES))
     server.execute(TABLES.format(users=trades // 10, trades=trades), name=DATABASE)
     # Else the first reader writes down for all rows that they are committed.
@@ -134,7 +132,7 @@ def _built(server: Server, size: int) -> Iterator[None]:
     server.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
 
 
-def _ours(place: Path, server: Server) -> dict[str, float]:
+def ours_of(place: Path, server: Server) -> dict[str, float]:
     """In a process of its own, whose memory is looked at."""
     for key in ("first", "second"):
         make_key_file(place / f"{key}.key")
@@ -161,24 +159,40 @@ def _ours(place: Path, server: Server) -> dict[str, float]:
     return found
 
 
+def sealed_in(place: Path) -> Path:
+    """The dump of the backup that `ours_of` left in a folder."""
+    return next(place.glob("backups/*/*/*/dump"))
+
+
+def decrypted(place: Path, plain: Path) -> None:
+    """Open that dump into a file, without anything of ours but the script for it."""
+    sealed = sealed_in(place)
+    manifest = ("--manifest", str(sealed.with_name("manifest.json")))
+    opening = [sys.executable, str(DECRYPT), *manifest, "--key", str(place / "first.key")]
+    piped(opening, sealed, plain)
+
+
 def _by_openssl(sealed: Path, out: Path) -> float | None:
     """The same number of bytes through AES-256, without a look at whether they are whole."""
     if shutil.which("openssl") is None:
         return None
     command = ["openssl", "enc", "-d", "-aes-256-ctr", "-K", "00" * 32, "-iv", "00" * 16]
-    return _seconds(lambda: _piped(command, sealed, out))
+    return seconds(lambda: piped(command, sealed, out))
 
 
-def _run(*command: str | Path) -> None:
+def run(*command: str | Path) -> None:
+    """A peer's program, which must end well."""
     subprocess.run(command, check=True, stderr=subprocess.PIPE, timeout=PATIENCE_S)
 
 
-def _piped(command: list[str], source: Path, target: Path) -> None:
+def piped(command: list[str], source: Path, target: Path) -> None:
+    """A program that reads one file and writes another."""
     with source.open("rb") as read, target.open("wb") as write:
         subprocess.run(command, stdin=read, stdout=write, check=True, timeout=PATIENCE_S)
 
 
-def _seconds(act: Callable[[], object]) -> float:
+def seconds(act: Callable[[], object]) -> float:
+    """How long it takes."""
     began = time.perf_counter()
     act()
     return time.perf_counter() - began

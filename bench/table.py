@@ -23,6 +23,11 @@ def megabytes(count: float) -> str:
     return f"{count:.3g} MB"
 
 
+def count(number: float) -> str:
+    """How many there are."""
+    return f"{number:g}"
+
+
 class Row(NamedTuple):
     """A comparison.
 

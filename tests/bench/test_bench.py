@@ -52,3 +52,14 @@ def test_the_loss_preview_is_measured_beside_a_scan() -> None:
 
     assert ended.returncode == 0, ended.stderr
     assert "loss preview" in ended.stdout.splitlines()[-1]
+
+
+@pytest.mark.timeout(300)
+def test_a_swap_is_measured_under_busy_clients_and_beside_restores() -> None:
+    ended = bench("swap", "--sizes=10")
+
+    assert ended.returncode == 0, ended.stderr
+    _, _, *rows = ended.stdout.splitlines()
+    assert len(rows) == 9
+    assert sum("could connect" in row for row in rows) == 2
+    assert sum("side restore" in row for row in rows) == 3

@@ -396,7 +396,8 @@ def summary(stored: StoredBackup, store: str, stands: Stands) -> Group:
             lines.append(Text(f"  {origin.left_out} statements left out: roles, settings, rights"))
     if stored.proof is not None:
         lines.append(Text(f"  restored and compared in {stored.proof.seconds:.1f} s"))
-        lines += [Text(f"  {problem.what}", "red") for problem in stored.proof.problems]
+        found = (*stored.proof.problems, *stored.proof.unfit)
+        lines += [Text(f"  {problem.what}", "red") for problem in found]
     if stored.rehearsal is not None:
         from lastgood.report.backups import rehearsal_text  # noqa: PLC0415 - likewise
 

@@ -144,6 +144,8 @@ class BackupProof(Noun, frozen=True, kw_only=True):
         server: the server that it was restored on, without credentials.
         recipient: whose key opened it.
         problems: what differed or failed.
+        unfit: why it must not be swapped in, though it is restorable: what the project's own check
+            of the restored copy says.
     """
 
     backup: str
@@ -153,6 +155,7 @@ class BackupProof(Noun, frozen=True, kw_only=True):
     server: str
     recipient: str
     problems: tuple[Problem, ...] = ()
+    unfit: tuple[Problem, ...] = ()
 
 
 class StoredBackup(Noun, frozen=True, kw_only=True):

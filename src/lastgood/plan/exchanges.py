@@ -210,7 +210,7 @@ def _warnings(facts: DatabaseFacts, chosen: Candidate) -> list[Problem]:
         found.append(
             Problem(
                 code="doubtful-backup",
-                what=f"{chosen.id} may hold the damage, too: {chosen.doubt}",
+                what=f"this speaks against {chosen.id}: {chosen.doubt}",
                 mend="take an older one: lastgood backup list",
             )
         )
@@ -261,7 +261,7 @@ def nothing_sound(request: PlanRequest, facts: DatabaseFacts) -> Problem:
         doubted = facts.candidates[0]
         return Problem(
             code="no-sound-backup",
-            what=f"every backup of {facts.name} may hold the damage, too; the newest, "
+            what=f"something speaks against every backup of {facts.name}; the newest, "
             f"{doubted.id}: {doubted.doubt}",
             mend="if you know better, name one: --backup ID",
         )

@@ -37,6 +37,7 @@ def backup_document(stored: StoredBackup, store: str, *, warm: bool | None = Non
         "verified_at": plain(proof.at) if proof is not None and proof.restorable else None,
         "restorable": stored.restorable if proof is not None else None,
         "problems": plain(proof.problems) if proof is not None else [],
+        "unfit": plain(proof.unfit) if proof is not None else [],
         "proof_seconds": round(proof.seconds, 3) if proof is not None else None,
         "rehearsal": plain(stored.rehearsal) if stored.rehearsal is not None else None,
         "warm_target": warm,

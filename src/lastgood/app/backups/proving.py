@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lastgood.app.backups.meter import Meter
 from lastgood.app.backups.pace import paced
 from lastgood.app.project import now
@@ -15,6 +17,7 @@ from lastgood.backup.sealing import unseal
 from lastgood.errors import LastgoodError, RefusedError
 from lastgood.model.backup import Backup, BackupProof
 from lastgood.model.problem import Problem
+from lastgood.ports.contract import Contracted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -54,22 +57,39 @@ def prove_backup(
     problems = _restored(place, backup, key, backup.id, tell)
     try:
         problems = problems or _compared(place, backup, backup.id)
-        proof = _kept_proof(place, backup, identity, problems, began)
-        if proof.restorable and standing is not None:
+        proof = _proof(place, backup, identity, problems, began)
+        if proof.restorable:
+            unfit = _unfit(place, backup, tell)
+            proof = msgspec.structs.replace(proof, unfit=unfit)
+        place.kept.prove(proof)
+        if proof.restorable and not proof.unfit and standing is not None:
             standing(backup, key)
         return proof
     finally:
         place.database.drop(backup.id)  # one that is kept has another name by now
 
 
-def _kept_proof(
+def _unfit(place: Place, backup: Backup, tell: Tell) -> tuple[Problem, ...]:
+    """Why the copy must not be swapped in, as the project's own check says.
+
+    Asked once it is known to be the backup: a release's fault is not taken for the backup's.
+    """
+    if not isinstance(place.database, Contracted):
+        return ()
+    unfit = tuple(place.database.contract(backup.id, backup.releases))
+    for problem in unfit:
+        tell(f"{backup.id} is not to be swapped in: {problem.what}")
+    return unfit
+
+
+def _proof(
     place: Place,
     backup: Backup,
     identity: Identity,
     problems: tuple[Problem, ...],
     began: float,
 ) -> BackupProof:
-    proof = BackupProof(
+    return BackupProof(
         backup=backup.id,
         at=now(),
         restorable=not problems,
@@ -78,8 +98,6 @@ def _kept_proof(
         recipient=", ".join(sorted(identity.recipients)),
         problems=problems,
     )
-    place.kept.prove(proof)
-    return proof
 
 
 def part_of(place: Place, backup: Backup, key: bytes, name: str) -> Generator[bytes, None, None]:

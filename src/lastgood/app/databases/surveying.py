@@ -164,9 +164,15 @@ def _candidate(project: Project, stored: StoredBackup, kept: list[str]) -> Candi
         at=backup.created_at,
         stands=backup.id in kept,
         restore_s=stored.proof.seconds if stored.proof is not None else None,
-        doubt=doubt_of(project, backup),
+        doubt=_unfit(stored) or doubt_of(project, backup),
         before=backup.before,
     )
+
+
+def _unfit(stored: StoredBackup) -> str:
+    """What the project's own check of the restored copy says against it; empty for nothing."""
+    problems = stored.proof.unfit if stored.proof is not None else ()
+    return "; ".join(problem.what for problem in problems)
 
 
 def _former(undone: Plan, name: str, there: list[str]) -> tuple[Candidate, ...]:

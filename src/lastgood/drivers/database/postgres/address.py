@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 from lastgood.drivers.database.postgres.faults import told
 from lastgood.drivers.database.postgres.private import write_private
@@ -41,6 +42,9 @@ _PATIENCE = {
     "tcp_user_timeout": "60000",
 }
 _NAME = "lastgood"
+# What has a place of its own in a URL, or is not for others.
+_IN_URL = _DECIDED | _PATIENCE.keys() | {"user", "password"}
+_READ_ONLY = "-c default_transaction_read_only=on"
 
 
 class Address:
@@ -88,6 +92,29 @@ class Address:
                 if not pooled(connection):
                     connection.execute("SET search_path TO ''")
             yield connection
+
+    def read_only_url(self, name: str) -> str:
+        """The URL of another database of its server, for programs of all kinds.
+
+        It holds the password. Who connects by it writes nothing, unless they insist.
+        """
+        with self.connected(name) as connection:
+            info, target = connection.info, self.target(connection)
+            user, password, host, port = info.user, info.password, info.host, str(info.port)
+        # Not our own patience: programs without libpq may not know these.
+        given = target.keywords | target.secrets
+        rest = {key: value for key, value in given.items() if key not in _IN_URL}
+        rest["options"] = f"{rest.get('options', '')} {_READ_ONLY}".strip()
+        if host.startswith(("/", "@")):
+            rest, host = {"host": host, "port": port, **rest}, ""
+        else:
+            host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        who = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
+        query = urlencode(rest, quote_via=quote)
+        url = f"postgresql://{who}@{host}/{quote(name, safe='')}?{query}"
+        for secret in (url, quote(password, safe="")):
+            self._masker.add(secret)
+        return url
 
     @property
     def name(self) -> str:

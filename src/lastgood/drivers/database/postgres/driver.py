@@ -12,6 +12,7 @@ from lastgood.drivers.database.postgres.content import (
     fix_text_forms,
     next_numbers,
 )
+from lastgood.drivers.database.postgres.contract import broken
 from lastgood.drivers.database.postgres.faults import told
 from lastgood.drivers.database.postgres.foreign import examine, refuse_changed, script_of
 from lastgood.drivers.database.postgres.intake import refuse_powers, taken_in
@@ -34,7 +35,7 @@ from lastgood.ports.database import DatabaseFacts, ForeignDump, Intake
 from lastgood.process.masking import Masker, harmless
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from psycopg import Connection
@@ -197,6 +198,16 @@ class PostgresDatabase(Replaceable):
         options = self._options
         with self._reading(side) as connection, self._told(self._sides.name(side)):
             return verified(connection, options.verify, options.verify_timeout, self._masker)
+
+    def contract(self, side: str, releases: Mapping[str, str]) -> list[Problem]:
+        """See `Contracted.contract`."""
+        contract = self._options.contract
+        if contract is None:
+            return []
+        where = self._base, self._private / "guards"
+        with self._sides.opened(side) as name:
+            url = self._loader.read_only_url(name)
+            return broken(contract, url, releases, where, self._masker)
 
     def drop(self, side: str) -> None:
         """See `Database.drop`."""

@@ -132,6 +132,21 @@ class Hook(Strict):
         return self
 
 
+class Contract(Strict):
+    """A command of the project's that says whether a release can work with a restored copy."""
+
+    command: Argv = Field(
+        description="The command, e.g. the last good release's smoke tests; `{commit}` stands for "
+        "the release that was live at the backup's snapshot, where that was one."
+    )
+    url_variable: str = Field(
+        "DATABASE_URL",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="The environment variable that says where the copy is.",
+    )
+    timeout: Duration = Field(120.0, description="What takes longer has failed.")
+
+
 class PostgresOptions(DriverOptions):
     """The options of a PostgreSQL database."""
 
@@ -172,6 +187,11 @@ class PostgresOptions(DriverOptions):
     )
     verify: tuple[Query, ...] = Field((), description="Queries that a restored copy must satisfy.")
     verify_timeout: Interval = Field(60.0, description="A query that takes longer has failed.")
+    contract: Contract | None = Field(
+        None,
+        description="A command that is run against a restored copy; when it fails the copy is not "
+        "swapped in.",
+    )
     salvage_limit: Duration = Field(
         300.0, description="A salvage that would keep others waiting for longer is given up."
     )

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tests.keeper import CONFIRM, PREVIEW, TABLE, Keeper
-from tests.shop import TABLES
+from tests.shop import TABLES, shop_on
+
+from lastgood.demo.ending import end_runner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.servers import Server
 
 NEW_USER = "INSERT INTO users (email) VALUES ('new@shop')"
 LATER_USER = "INSERT INTO users (email) VALUES ('later@shop')"
@@ -152,3 +161,111 @@ def test_hostile_names_are_names_that_there_are_not(keeper: Keeper) -> None:
             assert len(error["message"]) < 300, words
             assert "\n" not in error["message"], words
     assert keeper.kinds() == {"live": 1, "warm": 1, "replaced": 0, "side": 0}
+
+
+def test_a_damaged_backup_leaves_all_as_it_is_and_the_one_before_works(keeper: Keeper) -> None:
+    shop = keeper.shop
+    shop.database["warm_target"] = "off"
+    shop.configure()
+    older = shop.said("create")["id"]
+    newer = shop.said("create")["id"]
+    keeper.writes(NEW_USER)
+    dump = shop.part(newer)
+    content = bytearray(dump.read_bytes())
+    content[len(content) // 2] ^= 1
+    dump.write_bytes(content)
+
+    ran = keeper.db("restore", *CONFIRM, "--accept-loss", "1")
+
+    assert (ran.code, ran.json["outcome"], ran.json["code"]) == (1, "failed", "restore-failed")
+    assert (keeper.kinds(), keeper.users()) == (
+        {"live": 1, "warm": 0, "replaced": 0, "side": 0}, 301,
+    )  # fmt: skip
+    (failed,) = [step for step in ran.json["steps"] if step["error"]]
+    assert newer in failed["error"]
+    assert "damaged" in failed["error"]
+    assert "an older backup is taken then" in failed["mend"]
+    # From now on it is passed over by itself.
+    assert keeper.db("preview").json["backup"] == older
+    done = keeper.swaps(1, "--backup", older, way="restore")
+    assert done["steps"][1]["id"] == "restore:main"
+    assert keeper.users() == 300
+
+
+def test_without_the_store_what_stands_is_enough(keeper: Keeper) -> None:
+    warm = keeper.warm()
+    (keeper.shop.place / "backups").rename(keeper.shop.place / "gone")
+    assert keeper.db("preview").json["backup"] == warm
+    keeper.swaps(0)
+    assert keeper.kinds() == {"live": 1, "warm": 0, "replaced": 1, "side": 0}
+    assert keeper.refused("swap", *CONFIRM, "--accept-loss", "0")["code"] == "no-backup"
+
+
+def test_a_server_that_does_not_answer_is_said_and_nothing_else(keeper: Keeper) -> None:
+    shop = keeper.shop
+    shop.said("create")
+    shop.database["dsn"] = f"postgresql://nobody@/{shop.name}?host={shop.place}"
+    shop.configure()
+    for words in (("swap",), ("restore",)):
+        ran = keeper.db(*words, *CONFIRM, "--accept-loss", "0")
+        assert ran.code == 5, ran
+        error = ran.json["error"]
+        assert "does not answer" in error["message"], error
+        assert "no backup is proven" not in error["message"] + error["cause"], error
+    for word in ("preview", "quarantine", "salvage"):
+        ran = keeper.db(word, *(CONFIRM if word == "salvage" else ()))
+        assert ran.code in {1, 5}, ran
+        assert ran.json["error"]["mend"]
+
+
+def test_a_role_that_may_not_make_databases_is_told_what_it_lacks(
+    embedded: Server, tmp_path: Path
+) -> None:
+    shop = shop_on(embedded, tmp_path / "poor", attributes="")
+    try:
+        keeper = Keeper(shop)
+        fact = shop.facts()["can be swapped"]
+        assert not fact.ok
+        assert "CREATEDB" in fact.mend
+        error = keeper.refused("swap", *CONFIRM, "--accept-loss", "0")
+        assert "CREATEDB" in error["mend"], error
+        embedded.execute(f'ALTER ROLE "{shop.role}" CREATEDB')
+        assert shop.facts()["can be swapped"].ok
+        assert keeper.kinds() == {"live": 1, "warm": 0, "replaced": 0, "side": 0}
+    finally:
+        end_runner(shop.place / ".lastgood")
+        shop.drop()
+
+
+def test_the_report_tells_an_auditor_what_became_of_the_data(keeper: Keeper) -> None:
+    """Of many tables, one with an odd name, and many rows that cannot be brought back."""
+    odd = 'CREATE TABLE "odd \u2028|`name`" (id int PRIMARY KEY)'
+    keeper.writes(odd, *(f"CREATE TABLE many_{n} (id int PRIMARY KEY)" for n in range(40)))
+    backup = keeper.warm()
+    keeper.writes(
+        'INSERT INTO "odd \u2028|`name`" VALUES (1)',
+        *(f"INSERT INTO many_{n} VALUES (1)" for n in range(40)),  # noqa: S608 - numbers
+        "INSERT INTO users (email) SELECT n || '@shop' FROM generate_series(1, 120) n",
+        "DELETE FROM trades WHERE id <= 3",
+    )
+    done = keeper.swaps(161)
+    keeper.writes("INSERT INTO users (email) SELECT n || '@shop' FROM generate_series(1, 120) n")
+    salvaged = keeper.db("salvage", *CONFIRM).json
+    assert (salvaged["brought"], salvaged["left"]) == (41, 120)
+
+    ran = keeper.shop.types("report", done["run"])
+    assert ran.code == 0, ran
+    told = ran.out
+    for part in (
+        "161 rows vanished",
+        f"{backup} of ",
+        "nobody could connect for",
+        "the replaced database is kept as",
+        "| public.users | 420 | 300 | 120 | 0 | 0 | exact |",
+        "| public.trades | 597 | 600 | 0 | 3 | 0 | exact |",
+        "salvage brought 41 rows back and left 120 out",
+    ):
+        assert part in told, told
+    document = keeper.shop.types("report", done["run"], "--json").json["report"]
+    (swap,) = [step for step in document["steps"] if step["step"] == "swap:main"]
+    assert swap["outcome"]["detail"]["closed_s"]

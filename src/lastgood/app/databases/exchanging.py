@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from contextlib import suppress
@@ -13,7 +14,7 @@ from lastgood.app.backups.place import Place, place_of
 from lastgood.app.backups.standing import DROPPED
 from lastgood.app.backups.warming import remember
 from lastgood.app.project import now
-from lastgood.errors import ChildError, RefusedError, RemoteError, StepError
+from lastgood.errors import RefusedError, RemoteError, StepError
 from lastgood.model.exchange import Way
 from lastgood.model.noun import to_plain_json
 from lastgood.ports.swapping import Closed, Copy, Swapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lastgood.model.exchange import Exchange
     from lastgood.model.run import Run
     from lastgood.ports.action import Action
+    from lastgood.ports.children import Finished
     from lastgood.ports.swapping import Swapped
 
 _Done = TypeVar("_Done")
@@ -72,26 +74,28 @@ class DatabaseExchanger:
 
         Raises:
             StepError: it could not be restored, or is damaged (`restore-failed`).
+            ChildError: it took a day.
         """
         project = self._project
         action.fence()
         action.note(f"{exchange.copy} is restored and compared")
         argv = [
-            sys.executable, "-P", "-m", "lastgood", "--quiet",
+            sys.executable, "-P", "-m", "lastgood",
+            "backup", "verify", exchange.copy, "--database", exchange.database, "--keep", "--json",
             "--config", str(project.settings.file), "--env", project.name,
-            "backup", "verify", exchange.copy, "--database", exchange.database, "--keep",
         ]  # fmt: skip
-        try:
-            # It reads the same configuration, references to the environment and all.
-            await action.children.run(argv, timeout=RESTORE_LIMIT_S, env=dict(os.environ))
-        except ChildError as error:
+        # It reads the same configuration, references to the environment and all.
+        ended = await action.children.run(
+            argv, timeout=RESTORE_LIMIT_S, env=dict(os.environ), check=False
+        )
+        if ended.returncode:
+            cause, mend = _why(ended)
             raise StepError(
                 f"{exchange.copy} could not be restored beside {exchange.database}",
-                cause=error.cause,
-                mend="see: lastgood backup show "
-                f"{exchange.copy}; then take an older one: lastgood db restore --backup ID",
+                cause=cause,
+                mend=mend,
                 code="restore-failed",
-            ) from error
+            )
 
     async def swapped(self, exchange: Exchange) -> bool:
         """See `Exchanger.swapped`."""
@@ -205,3 +209,18 @@ async def to_its_end(work: Callable[[], _Done]) -> _Done:
     if stopped and working.exception() is not None:
         raise asyncio.CancelledError
     return working.result()
+
+
+def _why(ended: Finished) -> tuple[str, str]:
+    """Why a restore failed, and what mends it, from the document that its command answered with."""
+    again = "give the command again: an older backup is taken then; see: lastgood backup list"
+    try:
+        said = json.loads(ended.stdout)
+    except ValueError:
+        last = ended.stderr.strip().splitlines()[-1:]
+        return last[0] if last else f"its command ended with {ended.returncode}", again
+    if "error" in said:
+        error = said["error"]
+        return f"{error['message']}: {error['cause']}".removesuffix(": "), error["mend"] or again
+    problems = "; ".join(problem["what"] for problem in said["problems"])
+    return f"the backup is damaged: {problems}", again

@@ -83,6 +83,10 @@ class Team:
         """Change settings of the environment."""
         self._rewrite(lambda environment: environment.update(settings))
 
+    def stops_looking_at(self, check: str) -> None:
+        """Take a check out, as a team does that knows better."""
+        self._rewrite(lambda environment: environment["checks"].pop(check))
+
     def configure_backend(self, **options: object) -> None:
         """Change how the backend's kept releases are brought back."""
         self._rewrite(lambda environment: environment["services"]["backend"]["deploy"][0].update(

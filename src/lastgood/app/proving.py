@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from lastgood.app.observing import observer, recorded, telling
 from lastgood.app.project import now
 from lastgood.errors import LastgoodError
+from lastgood.judge.answers import CORRUPTION
+from lastgood.model.check import HealthState
+from lastgood.model.problem import Problem
 from lastgood.model.run import StepState
+from lastgood.plan.exchanges import DATA_STAYS
 from lastgood.verify.look import ServiceLook
 from lastgood.verify.verify import prove, together, verify
 
@@ -63,13 +69,18 @@ class Prover:
         await self._observer.prober.once(checks)
         views = await self._observer.views(recorded(self._project), [m.service for m in moves])
         looks = {m.service: await self._service(m, views[m.service]) for m in moves}
-        healths = {n: h for n, h in self._observer.prober.healths().items() if n in checks}
+        stays = self._damaged() if step.service is None else {}
+        healths = {
+            name: health
+            for name, health in self._observer.prober.healths().items()
+            if name in checks and name not in stays
+        }
         if step.service is not None:
             alone = prove(moves[0], looks[step.service], healths, now())
             self._services[step.service] = alone
             return alone
         moved_at = self._moved_at()
-        self._whole = verify(
+        whole = verify(
             moves,
             looks,
             healths,
@@ -79,7 +90,28 @@ class Prover:
             policy=self._project.policy,
             now=now(),
         )
+        self._whole = structs.replace(whole, problems=(*whole.problems, *stays.values()))
         return self._whole
+
+    def _damaged(self) -> dict[str, Problem]:
+        """The checks that showed damaged data before code alone went back: it cannot mend that.
+
+        They do not keep a release from being proven to be back, and the proof says so.
+        """
+        before = self._run.before
+        if before is None or self._run.plan.exchanges:
+            return {}
+        return {
+            name: Problem(
+                code=DATA_STAYS,
+                what=f"check {name} showed damaged data before, and the data was left as it is",
+                mend="see: lastgood db preview",
+            )
+            for name, health in before.healths.items()
+            if health.state is HealthState.FAILING
+            and health.last is not None
+            and health.last.shows == CORRUPTION
+        }
 
     async def _service(self, move: Move, view: ServiceView) -> ServiceLook:
         """What answers for a service, and what counts as its target."""

@@ -139,9 +139,11 @@ def exit_code(last: Snapshot) -> ExitCode:
     return ExitCode.REFUSED if run.outcome is Outcome.REFUSED else ExitCode.FAILED
 
 
-def _after(plan: Plan) -> str:
+def _after(last: Snapshot) -> str:
     """What remains to be done once production is back."""
-    stays = next((warning for warning in plan.warnings if warning.code == DATA_STAYS), None)
+    plan, proof = last.run.plan, last.run.proof
+    told = (*plan.warnings, *(proof.problems if proof is not None else ()))
+    stays = next((problem for problem in told if problem.code == DATA_STAYS), None)
     if stays is not None:
         return f"next: the data is as it was. {stays.mend}"
     if any(exchange.way is not Way.QUARANTINE for exchange in plan.exchanges):
@@ -156,7 +158,7 @@ def _next(last: Snapshot) -> str:
     """The next command."""
     match last.run.outcome:
         case Outcome.RECOVERED:
-            return _after(last.run.plan)
+            return _after(last)
         case Outcome.CANCELLED:
             return "next: lastgood status, then lastgood rollback or lastgood undo"
         case _:

@@ -24,9 +24,12 @@ def milestones(
     """The six times of a rollback; None where one was not reached or nobody knows."""
     starts = [step.started_at for step in steps if step.started_at is not None]
     held = stability is not None and stability.state is WatchState.HELD
+    detected = incident.detected_at or incident.opened_at if incident else None
+    impact = incident.impact_start if incident else None
     return Milestones(
-        impact_start=incident.impact_start if incident else None,
-        detected=incident.detected_at or incident.opened_at if incident else None,
+        # A command is what detected it where the first look came after that.
+        impact_start=min(impact, detected) if impact and detected else impact,
+        detected=detected,
         decided=run.commanded_at,
         started=min(starts, default=None),
         mitigated=run.proven_at,

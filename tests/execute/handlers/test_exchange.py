@@ -43,6 +43,9 @@ class Vanishing:
     async def swap(self, exchange: Exchange, action: Action) -> Mapping[str, str]:
         raise AssertionError((exchange, action))
 
+    async def recall(self, exchange: Exchange) -> Mapping[str, str]:
+        raise AssertionError(exchange)
+
 
 async def test_a_copy_that_is_gone_after_its_restore_is_told_at_once() -> None:
     step = restore(EXCHANGE, ())

@@ -57,6 +57,20 @@ def plan(
     )  # fmt: skip
 
 
+def test_by_the_servers_files_nobody_can_count_and_nothing_is_restored_beside_it() -> None:
+    one = candidate(1, stands=True, physical=True, restore_point="lastgood_b1", restore_s=90.0)
+    known = facts(one, losses={})
+    made = plan(known, accept=Acceptance(rows=None), physical=True, backup="b1")
+    (exchange,) = made.exchanges
+    assert (exchange.way, exchange.restore_point, exchange.vanishing) == (
+        Way.PHYSICAL, "lastgood_b1", None
+    )  # fmt: skip
+    steps = {step.id: step for step in made.steps}
+    assert "restore:main" not in steps
+    assert (steps["swap:main"].estimate_s, steps["swap:main"].attempts) == (90.0, 1)
+    assert "loss-unknown" in codes(plan(known, accept=Acceptance(rows=10**9), physical=True))
+
+
 def order(made: Plan) -> dict[str, set[str]]:
     """All that each step comes after, near and far."""
     before: dict[str, set[str]] = {}

@@ -130,6 +130,9 @@ def _with_databases(
         acceptance=request.acceptance,
         drop_slots=request.drop_slots,
         restores=request.restores,
+        physical=request.physical,
+        at=request.at,
+        whole_server=request.whole_server,
         insists=bool(asked),
         damage=verdict.damage if verdict is not None and request.descends else Damage.NONE,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lastgood.errors import RefusedError, UsageError
@@ -36,6 +37,9 @@ class Request(Noun, frozen=True, kw_only=True):
         drop_slots: logical replication slots may be dropped.
         restores: a backup may be restored first; else only what stands comes into question.
         descends: its own migrations may bring a database back; else only a copy does.
+        physical: databases go back by the files of their server.
+        at: the moment then; else a backup's restore point.
+        whole_server: other databases of that server may go back with them.
     """
 
     kind: PlanKind = PlanKind.ROLLBACK
@@ -54,6 +58,9 @@ class Request(Noun, frozen=True, kw_only=True):
     drop_slots: bool = False
     restores: bool = True
     descends: bool = True
+    physical: bool = False
+    at: datetime | None = None
+    whole_server: bool = False
 
 
 class Data(Noun, frozen=True, kw_only=True):
@@ -68,6 +75,9 @@ class Data(Noun, frozen=True, kw_only=True):
         code: whether services go back, too.
         restores: a backup may be restored first; else only what stands comes into question.
         descends: its own migrations may bring a database back; else only a copy does.
+        physical: databases go back by the files of their server.
+        at: the moment then; else a backup's restore point.
+        whole_server: other databases of that server may go back with them.
     """
 
     wanted: bool | None = None
@@ -78,6 +88,9 @@ class Data(Noun, frozen=True, kw_only=True):
     code: bool = True
     restores: bool = True
     descends: bool = True
+    physical: bool = False
+    at: datetime | None = None
+    whole_server: bool = False
 
 
 def _of_data(project: Project, data: Data) -> dict[str, Any]:
@@ -103,6 +116,9 @@ def _of_data(project: Project, data: Data) -> dict[str, Any]:
         "drop_slots": data.drop_slots,
         "restores": data.restores,
         "descends": data.descends,
+        "physical": data.physical,
+        "at": data.at,
+        "whole_server": data.whole_server,
     }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lastgood.cli.backup import DatabaseOption
+from lastgood.cli.physical import AtOption, PhysicalOption, ServerOption, physical_words
 from lastgood.cli.repairing import (
     ColumnOption,
     RepairOption,
@@ -66,7 +67,10 @@ def restore(
     table: TableOption = None,
     column: ColumnOption = None,
     where: WhereOption = None,
+    at: AtOption = None,
     *,
+    physical: PhysicalOption = False,
+    whole_server: ServerOption = False,
     drop_slots: SlotsOption = False,
     dry_run: DryRunOption = False,
 ) -> ExitCode:
@@ -83,6 +87,7 @@ def restore(
     return _exchange(
         session, database, backup, accept_loss, reason, take_over, confirm,
         drop_slots=drop_slots, dry_run=dry_run, restores=True,
+        physical=physical_words(backup, at, physical=physical, whole_server=whole_server),
     )  # fmt: skip
 
 
@@ -240,6 +245,7 @@ def _exchange(
     drop_slots: bool,
     dry_run: bool,
     restores: bool,
+    physical: dict[str, Any] | None = None,
 ) -> ExitCode:
     from lastgood.app.request import Data, rollback_request  # noqa: PLC0415 - only when it runs
     from lastgood.cli.doing import Going, carry_through  # noqa: PLC0415 - likewise
@@ -247,8 +253,7 @@ def _exchange(
 
     data = Data(
         wanted=True, database=database, backup=backup, accept_loss=accept_loss,
-        drop_slots=drop_slots, code=False, restores=restores,
-        descends=False,
+        drop_slots=drop_slots, code=False, restores=restores, descends=False, **physical or {},
     )  # fmt: skip
     request = rollback_request(
         session.project, to=[], drop=None, services=[], method=Method.DATABASE, reason=reason,

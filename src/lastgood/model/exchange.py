@@ -20,6 +20,8 @@ class Way(StrEnum):
     """The database that was replaced comes back: an undo."""
     DOWNGRADE = "down-migration"
     """Nothing is replaced: the bad release's migrations are run backwards, as was rehearsed."""
+    PHYSICAL = "physical"
+    """The server's files go back to a moment, with all of its databases."""
 
 
 class Exchange(Noun, frozen=True, kw_only=True):
@@ -36,6 +38,8 @@ class Exchange(Noun, frozen=True, kw_only=True):
         loss: what would be lost, as it was counted for the plan; None when nothing could be.
         accepted: rows that may vanish; None when it was accepted that nobody knows.
         drop_slots: its logical replication slots may be dropped.
+        restore_point: by the server's files: the name in its log that is gone back to; else the
+            moment is.
         restore_s: expected seconds of the restore, or of the way down.
         restore_p90_s: of a slow one.
         upper: for a down-migration, the revision that the schema is brought from.
@@ -51,6 +55,7 @@ class Exchange(Noun, frozen=True, kw_only=True):
     loss: Loss | None = None
     accepted: int | None = None
     drop_slots: bool = False
+    restore_point: str | None = None
     restore_s: float = 0.0
     restore_p90_s: float = 0.0
     upper: str = ""

@@ -127,7 +127,7 @@ def choose_exchange(
         return DatabaseChoice(refusals=tuple(refusals) or (nothing_sound(request, facts),))
     expected = chosen.restore_s if chosen.restore_s is not None else UNMEASURED_S
     way = _way(request, chosen)
-    restore_s = expected if way is Way.RESTORE else 0.0
+    restore_s = expected if way in (Way.RESTORE, Way.PHYSICAL) else 0.0
     exchange = Exchange(
         database=facts.name,
         way=way,
@@ -137,6 +137,7 @@ def choose_exchange(
         quarantine=facts.quarantine,
         loss=facts.losses.get(chosen.id),
         drop_slots=request.drop_slots,
+        restore_point=chosen.restore_point,
         restore_s=restore_s,
         restore_p90_s=SLOW * restore_s,
     )
@@ -180,6 +181,8 @@ def in_words(exchanges: Sequence[Exchange]) -> str:
 
 
 def _way(request: PlanRequest, chosen: Candidate) -> Way:
+    if chosen.physical:
+        return Way.PHYSICAL
     if request.kind is PlanKind.UNDO:
         return Way.QUARANTINE
     return Way.WARM if chosen.stands else Way.RESTORE
@@ -195,6 +198,8 @@ def _why(request: PlanRequest, chosen: Candidate) -> str:
         reasons.append(f"it was made before {chosen.before[:12]} was deployed")
     else:
         reasons.append("it is the newest that nothing speaks against")
+    if chosen.physical:
+        return _why_physical(request)
     if chosen.stands:
         reasons.append("its restored copy stands: only names are swapped")
     elif chosen.restore_s is None:
@@ -202,6 +207,16 @@ def _why(request: PlanRequest, chosen: Candidate) -> str:
     else:
         reasons.append(f"it has to be restored first, which took {chosen.restore_s:.0f} s")
     return "; ".join(reasons)
+
+
+def _why_physical(request: PlanRequest) -> str:
+    if request.at is not None:
+        asked = "the moment was named"
+    elif request.backup is not None:
+        asked = "the restore point of this backup was named"
+    else:
+        asked = "it is the newest restore point that nothing speaks against"
+    return f"{asked}; the server is down meanwhile, and all of its databases go back"
 
 
 def _warnings(facts: DatabaseFacts, chosen: Candidate) -> list[Problem]:

@@ -80,9 +80,11 @@ def p90_s(plan: Plan, past: Sequence[PastStep]) -> dict[str, float]:
     moves = {move.service: move for move in plan.moves}
     slow = {}
     for step in plan.steps:
-        if step.kind in {"restore", "downgrade"} and step.database is not None:
-            slow[step.id] = plan.exchange(step.database).restore_p90_s
-            continue
+        if step.database is not None:
+            exchange = plan.exchange(step.database)
+            if step.kind in {"restore", "downgrade"} or exchange.way is Way.PHYSICAL:
+                slow[step.id] = exchange.restore_p90_s
+                continue
         move = moves.get(step.service) if step.service is not None else None
         slow[step.id] = estimates.of_step(step.kind, move, past).p90
     return slow

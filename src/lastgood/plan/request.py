@@ -42,6 +42,9 @@ class PlanRequest(Noun, frozen=True, kw_only=True):
         acceptance: which loss of data was accepted; None when nothing was said of it.
         drop_slots: a replaced database's logical replication slots may be dropped.
         restores: a backup whose copy does not stand may be restored first.
+        physical: they go back by the files of their server.
+        at: the moment that they go back to then; else a backup's restore point.
+        whole_server: other databases of that server may go back with them.
         insists: the databases were asked for by a person; else code goes back without them where
             it can.
         damage: what is known to be damaged, where a way down may be enough for it.
@@ -62,6 +65,9 @@ class PlanRequest(Noun, frozen=True, kw_only=True):
     acceptance: Acceptance | None = None
     drop_slots: bool = False
     restores: bool = True
+    physical: bool = False
+    at: datetime | None = None
+    whole_server: bool = False
     insists: bool = True
     damage: Damage = Damage.NONE
 
@@ -103,6 +109,8 @@ class Candidate(Noun, frozen=True, kw_only=True):
         restore_s: seconds that its restore took when it was proven; None where nobody knows.
         doubt: why its content may be damaged, too; empty when nothing says so.
         before: the commit before whose deployment it was made.
+        physical: it is a moment that the server's files go back to.
+        restore_point: the name of that moment in the server's log.
     """
 
     id: str
@@ -111,6 +119,8 @@ class Candidate(Noun, frozen=True, kw_only=True):
     restore_s: float | None = None
     doubt: str = ""
     before: str | None = None
+    physical: bool = False
+    restore_point: str | None = None
 
 
 class Descent(Noun, frozen=True, kw_only=True):

@@ -25,6 +25,8 @@ PROVE_LIMITS_S = (30.0, 900.0)
 LOOK_TIMEOUT_S = 60.0
 HOLD_TIMEOUT_S = 30.0
 RESTORE_LIMITS_S = (600.0, 86_400.0)
+# Its own time limits end a restore, and a replay of the log; then it is brought forward again.
+PHYSICAL_LIMITS_S = (86_400.0, 172_800.0)
 # It counts once more what would be lost before anybody is kept out.
 SWAP_TIMEOUT_S = 900.0
 DOWNGRADE_LIMITS_S = (600.0, 7200.0)
@@ -123,9 +125,11 @@ def restore(exchange: Exchange, after: tuple[str, ...]) -> Step:
 
 
 def swap(exchange: Exchange, after: tuple[str, ...], past: Sequence[PastStep]) -> Step:
-    """Let the copy take the live database's place, or run its migrations backwards."""
+    """Let the copy take the live database's place, or what brings it back in another way."""
     if exchange.way is Way.DOWNGRADE:
         return downgrade(exchange, after)
+    if exchange.way is Way.PHYSICAL:
+        return _gone_back(exchange, after)
     what = "the replaced database" if exchange.way is Way.QUARANTINE else exchange.copy
     return Step(
         id=exchange.step,
@@ -136,6 +140,20 @@ def swap(exchange: Exchange, after: tuple[str, ...], past: Sequence[PastStep]) -
         attempts=3,
         database=exchange.database,
         estimate_s=estimates.of_step("swap", None, past).p50,
+    )
+
+
+def _gone_back(exchange: Exchange, after: tuple[str, ...]) -> Step:
+    """Bring the files of the database's server back."""
+    return Step(
+        id=exchange.step,
+        kind="swap",
+        name=f"Bring the server of {exchange.database} back to {exchange.copy}",
+        after=after,
+        timeout_s=within(exchange.restore_p90_s, PHYSICAL_LIMITS_S),
+        attempts=1,
+        database=exchange.database,
+        estimate_s=exchange.restore_s,
     )
 
 

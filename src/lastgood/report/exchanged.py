@@ -73,7 +73,10 @@ def _exchange(report: Report, exchange: Exchange, record: StepRecord) -> Iterato
     yield f"- **{name}**: {text(exchange.copy)}{of} took its place by {exchange.way.value}"
     if detail.get("closed_s"):
         yield f"  - nobody could connect for {detail['closed_s']} s"
-    yield f"  - the replaced database is kept as `{text(exchange.quarantine)}`"
+    if exchange.way is Way.PHYSICAL:
+        yield f"  - where the server was is in its log as `lastgood_before_{exchange.quarantine}`"
+    else:
+        yield f"  - the replaced database is kept as `{text(exchange.quarantine)}`"
     yield from (f"  - {text(said)}" for said in detail.get("said", "").splitlines())
     if "loss" in detail:
         yield from _loss(from_json(detail["loss"], Loss), "vanished")

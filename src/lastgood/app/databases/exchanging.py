@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, TypeVar
 from lastgood.app.backups.place import Place, place_of
 from lastgood.app.backups.standing import DROPPED
 from lastgood.app.backups.warming import remember
+from lastgood.app.databases.rewinding import point_of
 from lastgood.app.project import now
 from lastgood.errors import RefusedError, RemoteError, StepError
 from lastgood.model.exchange import Way
 from lastgood.model.noun import to_plain_json
+from lastgood.model.plan import PlanKind
+from lastgood.ports.rewinding import Rewinding
 from lastgood.ports.swapping import Closed, Copy, Swapping
 
 if TYPE_CHECKING:
@@ -27,11 +30,12 @@ if TYPE_CHECKING:
     from lastgood.model.run import Run
     from lastgood.ports.action import Action
     from lastgood.ports.children import Finished
+    from lastgood.ports.rewinding import Rewound
     from lastgood.ports.swapping import Swapped
 
 _Done = TypeVar("_Done")
 
-SWAPPED = "database.swapped"
+SWAPPED, REWOUND = "database.swapped", "database.rewound"
 RESTORE_LIMIT_S = 86_400.0
 """The step's own time limit ends a restore; this only bounds a child that nobody waits for."""
 
@@ -58,9 +62,11 @@ class DatabaseExchanger:
         Raises:
             RefusedError: it is not (`no-copy`).
         """
-        look = self.stands if exchange.way is Way.WARM else self._is_kept
+        look = {Way.WARM: self.stands, Way.QUARANTINE: self._is_kept}.get(exchange.way)
+        if look is None:
+            return  # it is made on the way, or nothing is swapped in
         with suppress(RemoteError):
-            if exchange.way is Way.RESTORE or await look(exchange):
+            if await look(exchange):
                 return
             raise RefusedError(
                 f"{exchange.copy}, which was to take the place of {exchange.database}, is gone",
@@ -99,6 +105,8 @@ class DatabaseExchanger:
 
     async def swapped(self, exchange: Exchange) -> bool:
         """See `Exchanger.swapped`."""
+        if exchange.way is Way.PHYSICAL:
+            return await asyncio.to_thread(self._rewinding(exchange).rewound, exchange.quarantine)
         return exchange.quarantine in await self._quarantined(exchange)
 
     async def swap(self, exchange: Exchange, action: Action) -> Mapping[str, str]:
@@ -108,6 +116,8 @@ class DatabaseExchanger:
             RefusedError: something stands in the way, or more would be lost than was accepted.
             RemoteError: the server failed.
         """
+        if exchange.way is Way.PHYSICAL:
+            return await self._go_back(exchange, action)
         action.fence()
         kind = Closed.QUARANTINED if exchange.way is Way.QUARANTINE else Closed.KEPT
         # It is over in seconds, wholly or not at all: waited for also when the step is stopped.
@@ -139,6 +149,39 @@ class DatabaseExchanger:
         there = await asyncio.to_thread(self._swapping(exchange).quarantined)
         return {one.id for one in there}
 
+    async def _go_back(self, exchange: Exchange, action: Action) -> Mapping[str, str]:
+        rewinding = self._rewinding(exchange)
+        action.note(f"the server of {exchange.database} is stopped and goes back")
+        going: Callable[..., Rewound] = (
+            partial(rewinding.forward, exchange.copy)
+            if self._run.plan.kind is PlanKind.UNDO
+            else partial(rewinding.rewind, point_of(exchange))
+        )
+        # Whoever wants it stopped waits: half way the server is down.
+        rewound = await to_its_end(partial(going, exchange.quarantine, fence=action.fence))
+        self._project.state.events.append(
+            REWOUND, self._run.by,
+            f"the server of {exchange.database} went back to {exchange.copy}; nobody could connect "
+            f"for {rewound.down_s:.0f} s",
+            at=now(), environment=self._project.name, incident=self._run.incident,
+            run=self._run.id,
+            data={"database": exchange.database, "to": exchange.copy,
+                  "rewind": exchange.quarantine},
+        )  # fmt: skip
+        for said in rewound.said:
+            action.note(said)
+        return {"closed_s": f"{rewound.down_s:.3f}", "said": "\n".join(rewound.said)}
+
+    def _rewinding(self, exchange: Exchange) -> Rewinding:
+        database = self._places[exchange.database].database
+        if not isinstance(database, Rewinding):
+            raise RefusedError(
+                f"the driver of {exchange.database} cannot bring its server back",
+                mend="go back by a backup of the database",
+                code="no-physical",
+            )
+        return database
+
     def _swapping(self, exchange: Exchange) -> Swapping:
         database = self._places[exchange.database].database
         if not isinstance(database, Swapping):
@@ -151,6 +194,8 @@ class DatabaseExchanger:
 
     async def recall(self, exchange: Exchange) -> Mapping[str, str]:
         """See `Exchanger.recall`: what it took nobody saw, but that it is so is written down."""
+        if exchange.way is Way.PHYSICAL:
+            return {}
         events = self._project.state.events.list(run=self._run.id)
         told = [event.data for event in events if event.kind == SWAPPED]
         found = next((one for one in told if one["quarantine"] == exchange.quarantine), None)

@@ -11,6 +11,7 @@ from lastgood.app.backups.place import Place, place_of
 from lastgood.app.backups.warming import doubt_of
 from lastgood.app.databases.descending import descent_of
 from lastgood.app.databases.losing import loss_by_manifest
+from lastgood.app.databases.rewinding import rewound_by, survey_rewind
 from lastgood.app.project import now
 from lastgood.backup.layout import new_id, taken_at
 from lastgood.errors import LastgoodError, RefusedError, RemoteError
@@ -69,6 +70,10 @@ def _survey(
             facts = msgspec.structs.replace(facts, descent=descent)
         if not isinstance(database, Swapping):
             return _barred(facts, _no_swap(name))
+        rewound = rewound_by(undone.exchanges, name) if undone is not None else None
+        if request.physical or rewound is not None:
+            backups = list(manifests.values())
+            return survey_rewind(project, request, facts, database, backups, rewound)
         if undone is not None and request.kind is PlanKind.UNDO:
             candidates = _former(undone, name, [one.id for one in database.quarantined()])
         else:

@@ -116,6 +116,14 @@ class Address:
             self._masker.add(secret)
         return url
 
+    def answers(self) -> bool:
+        """Whether a server is there, even one that lets nobody in yet."""
+        from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - see above
+        from psycopg.pq import PGconn, Ping  # noqa: PLC0415 - see above
+
+        conninfo = make_conninfo("", **{**_PATIENCE, **self._keywords()})
+        return PGconn.ping(conninfo.encode()) in (Ping.OK, Ping.REJECT)
+
     @property
     def name(self) -> str:
         """The database's name; one that the address leaves open is asked of the server."""

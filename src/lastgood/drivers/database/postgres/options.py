@@ -27,6 +27,7 @@ from lastgood.config.options import (
     mistake,
 )
 from lastgood.drivers.database.postgres.expectation import Expectation
+from lastgood.drivers.database.postgres.physical import Physical
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -200,6 +201,12 @@ class PostgresOptions(DriverOptions):
     )
     before_open_timeout: Interval = Field(
         10.0, description="A hook of `before_open` that takes longer has failed."
+    )
+
+    physical: Physical | None = Field(
+        None,
+        description="How the whole server goes back in time by pgBackRest, when it runs on this "
+        "machine: `{stanza, stop, start}`.",
     )
 
     @field_validator("warm_target", mode="before")

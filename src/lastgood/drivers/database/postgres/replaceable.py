@@ -10,11 +10,14 @@ from lastgood.drivers.database.postgres.beside import beside
 from lastgood.drivers.database.postgres.faults import told
 from lastgood.drivers.database.postgres.hooks import Hooks
 from lastgood.drivers.database.postgres.losing import compare
+from lastgood.drivers.database.postgres.pgbackrest import PgBackRest
 from lastgood.drivers.database.postgres.repairing import Keeping, repair
+from lastgood.drivers.database.postgres.rewinding import Rewinds
 from lastgood.drivers.database.postgres.salvaging import salvage
 from lastgood.drivers.database.postgres.swapping import Counting, Swaps
 from lastgood.drivers.database.postgres.takingback import take_back
 from lastgood.drivers.database.postgres.writing import Terms
+from lastgood.errors import RefusedError
 from lastgood.ports.swapping import Closed, Copy
 
 if TYPE_CHECKING:
@@ -28,12 +31,13 @@ if TYPE_CHECKING:
     from lastgood.model.repair import Repair, Wanted
     from lastgood.model.salvage import Salvage
     from lastgood.ports.repairing import Before
+    from lastgood.ports.rewinding import Point, Rewindable, Rewound
     from lastgood.ports.swapping import Quarantined, Swapped
     from lastgood.process.masking import Masker
 
 
 class Replaceable:
-    """The part of the driver that implements `ports.swapping.Swapping`, and `ports.repairing`."""
+    """The driver's part for the ports `Swapping`, `Repairing` and `Rewinding`."""
 
     _options: PostgresOptions
     _live: Address
@@ -118,6 +122,36 @@ class Replaceable:
         terms = Terms(self._options.salvage_limit, dry_run, fence)
         with beside(replaced, self._live, self._home, self._masker) as copy:
             return salvage(self._live, copy, terms, self._masker)
+
+    def rewindable(self) -> Rewindable | None:
+        """See `Rewinding.rewindable`."""
+        return self._rewinds.rewindable() if self._options.physical else None
+
+    def rewind(self, point: Point, rewind: str, *, fence: Callable[[], None]) -> Rewound:
+        """See `Rewinding.rewind`."""
+        return self._rewinds.rewind(point, rewind, fence)
+
+    def rewound(self, rewind: str) -> bool:
+        """See `Rewinding.rewound`."""
+        return self._rewinds.rewound(rewind)
+
+    def forward(self, rewound: str, rewind: str, *, fence: Callable[[], None]) -> Rewound:
+        """See `Rewinding.forward`."""
+        return self._rewinds.forward(rewound, rewind, fence)
+
+    @cached_property
+    def _rewinds(self) -> Rewinds:
+        options = self._options
+        if options.physical is None:
+            raise RefusedError(
+                f"nothing says how the server of {self._live.name} goes back in time",
+                mend="write `physical: {stanza, stop, start}` under the database",
+                code="no-physical",
+            )
+        guards = self._private / "guards"
+        program = PgBackRest(options.physical, self._base, guards, self._masker)
+        folder = self._private / "rewinds"
+        return Rewinds(self._live, options, options.physical, program, folder, self._masker)
 
     @cached_property
     def _befores(self) -> Befores:

@@ -31,7 +31,9 @@ _REFERRING = """
                         JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
                   ORDER BY one.p)
       FROM pg_catalog.pg_constraint k
-     WHERE k.contype = 'f' AND k.confrelid = %s::pg_catalog.regclass
+     WHERE k.contype = 'f' AND k.confrelid IN
+               (SELECT %(table)s::pg_catalog.regclass::pg_catalog.oid UNION
+                SELECT t.relid FROM pg_catalog.pg_partition_tree(%(table)s::pg_catalog.regclass) t)
      ORDER BY 1, k.conname"""
 
 
@@ -159,7 +161,7 @@ class Removal(Change):
         """Queries of the rows that refer to a row `lg`."""
         from psycopg import sql  # noqa: PLC0415 - see above
 
-        rows = self._connection.execute(_REFERRING, (self.place.relation.sql,)).fetchall()
+        rows = self._connection.execute(_REFERRING, {"table": self.place.relation.sql}).fetchall()
         for table, hidden, theirs, ours, operators in rows:
             if hidden:
                 yield sql.Composed([sql.SQL("SELECT")])  # who could say that there is none

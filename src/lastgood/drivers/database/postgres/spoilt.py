@@ -46,10 +46,12 @@ _MAY_CHANGE = "SELECT pg_catalog.has_table_privilege(%s::pg_catalog.regclass, 'U
 _FOLLOWED = """
     SELECT k.conname, k.conrelid::pg_catalog.regclass::text FROM pg_catalog.pg_constraint k
      WHERE k.contype = 'f' AND k.confupdtype IN ('c', 'n', 'd')
-       AND k.confrelid = %s::pg_catalog.regclass
+       AND k.confrelid IN
+               (SELECT %(table)s::pg_catalog.regclass::pg_catalog.oid UNION
+                SELECT t.relid FROM pg_catalog.pg_partition_tree(%(table)s::pg_catalog.regclass) t)
        AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
                     WHERE a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)
-                      AND a.attname = ANY (%s))
+                      AND a.attname = ANY (%(columns)s))
      ORDER BY 1 LIMIT 1"""
 
 
@@ -156,7 +158,9 @@ class Finding:
         return self._wanted.columns or tuple(may)
 
     def _followed(self, pair: Pair, columns: Sequence[str]) -> str:
-        row = self._both.live.execute(_FOLLOWED, (pair.relation.sql, list(columns))).fetchone()
+        row = self._both.live.execute(
+            _FOLLOWED, {"table": pair.relation.sql, "columns": list(columns)}
+        ).fetchone()
         if row is None:
             return ""
         return f"rows of {row[1]} would be changed along with it, by the foreign key {row[0]}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +17,7 @@ from lastgood.app.databases.rewinding import rewound_by, survey_rewind
 from lastgood.app.project import now
 from lastgood.backup.layout import new_id, taken_at
 from lastgood.errors import LastgoodError, RefusedError, RemoteError
+from lastgood.model.backup import StoredBackup
 from lastgood.model.plan import PlanKind
 from lastgood.model.problem import Problem
 from lastgood.model.verdict import Damage
@@ -27,10 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lastgood.app.project import Project
-    from lastgood.model.backup import Backup, StoredBackup
+    from lastgood.backup.manifest import Reading
+    from lastgood.model.backup import Backup
     from lastgood.model.loss import Loss
     from lastgood.model.plan import Plan
     from lastgood.ports.database import Database
+
+STORE_S = 15.0
+"""How long the store may take to list the backups."""
 
 LONGEST_LOSS_S = 20.0
 """How long the counting of a loss may take for a plan; what takes longer is estimated."""
@@ -144,11 +151,39 @@ def _manifests(place: Place) -> tuple[dict[str, StoredBackup], Problem | None]:
     What stands restored beside the database needs no store.
     """
     try:
-        read = place.kept.all()
+        read = _listed(place)
     except RemoteError as error:
         what = f"the backups of {place.name} cannot be read: {error.message}: {error.cause}"
         return {}, Problem(code="store-unread", what=what, mend=error.mend)
     return {one.backup.id: one for one in read.backups if one.restorable}, None
+
+
+def _listed(place: Place) -> Reading:
+    """The backups that are in the store.
+
+    Raises:
+        RemoteError: the store cannot be reached, or does not answer in time (`store-silent`).
+    """
+    answer: Future[Reading] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(place.kept.all())
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            answer.set_exception(error)
+
+    # By itself it would be patient for minutes, which a rollback has not.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        return answer.result(STORE_S)
+    except TimeoutError:
+        raise RemoteError(
+            f"the backups of {place.name} cannot be listed",
+            cause=f"{place.store.describe()} did not answer in {STORE_S:g} s",
+            mend="see what is wrong with the store; a restored copy that stands needs none",
+            code="store-silent",
+            retryable=True,
+        ) from None
 
 
 def _candidates(

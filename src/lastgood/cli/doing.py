@@ -22,7 +22,7 @@ from lastgood.errors import ExitCode, InterruptedByPersonError
 from lastgood.model.exchange import Way
 from lastgood.model.run import Outcome
 from lastgood.model.watch import WatchKind
-from lastgood.plan.exchanges import DATA_STAYS, UNACCEPTED
+from lastgood.plan.exchanges import ACCEPT, DATA_STAYS, UNACCEPTED
 from lastgood.report.documents import plan_document, run_document, within_budget
 
 if TYPE_CHECKING:
@@ -84,8 +84,10 @@ def carry_through(session: Session, request: Request, going: Going) -> ExitCode:
 
 def _only_unaccepted(plan: Plan) -> bool:
     """Whether nothing but a person's word for the lost rows is missing."""
-    stays = DATA_STAYS in {warning.code for warning in plan.warnings}
-    return {refusal.code for refusal in plan.refusals} == {UNACCEPTED} or stays
+    # Of what stays for another reason, e.g. a right that lacks, no number would make anything go.
+    stays = (one for one in plan.warnings if one.code == DATA_STAYS)
+    codes = {refusal.code for refusal in plan.refusals}
+    return codes == {UNACCEPTED} or any(one.mend.startswith(ACCEPT) for one in stays)
 
 
 def _asked(session: Session, plan: Plan) -> Acceptance | None:

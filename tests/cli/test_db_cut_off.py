@@ -123,6 +123,23 @@ def test_killed_while_everybody_is_kept_out(keeper: Keeper, word: str) -> None:
         assert (keeper.users(), keeper.kinds()) == (300, WHOLE)
 
 
+def test_unlocked_while_everybody_is_kept_out(keeper: Keeper) -> None:
+    machine = Machine(keeper)
+    machine.holds_the_swap(keeper)
+    keeper.warm()
+    typed = keeper.begins("db", "swap", *GO)
+    wait(machine.reached.exists, "the swap")
+    assert machine.noted == ["stop"]
+
+    freed = keeper.shop.types("unlock", "--reason", "it hangs", "--json")
+
+    assert freed.code == 0, freed
+    machine.lets_go()  # in vain: it has no say any more
+    typed.communicate()
+    assert machine.noted == ["stop", "start"]
+    assert (keeper.users(), keeper.kinds()) == (300, UNTOUCHED)
+
+
 def test_killed_when_it_was_done_and_not_written_down(keeper: Keeper) -> None:
     machine = Machine(keeper)
     machine.holds_the_swap(keeper)

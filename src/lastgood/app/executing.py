@@ -10,6 +10,7 @@ from lastgood.app.holds.holding import HoldKeeper
 from lastgood.app.project import now
 from lastgood.app.runs.approved import refuse_changed
 from lastgood.app.runs.lockrefs import free_lock_refs, take_lock_refs
+from lastgood.app.runs.resting import start_what_rests
 from lastgood.app.runs.settling import settle
 from lastgood.engine.direct.engine import DirectEngine, claim, end_children
 from lastgood.errors import RefusedError
@@ -48,6 +49,7 @@ async def execute(project: Project, drivers: Drivers, run: Run, prover: Prover) 
     for former in project.state.journal.runs(run.environment):
         if former.code in TAKEN_AWAY:
             await end_children(project.state, former.id, project.masker)
+            await start_what_rests(project, former)
     engine = DirectEngine(project.state, run, handlers, project.masker, now)
     outcomes = await engine.carry_out()
     ended = settle(

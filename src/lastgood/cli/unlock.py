@@ -31,6 +31,8 @@ def unlock(
     name = session.project.name
     for warning in freed.warnings:
         session.tell(f"warning: other machines still see it locked: {warning}")
+    for service in freed.unstarted:
+        session.tell(f"warning: {service}")
     ended = f"; {freed.run} ended as cancelled" if freed.ours else f" of {freed.run}"
     document = {"environment": name, "run": freed.run, "unlocked": True}
     session.say(document, lambda: f"{name} is free{ended}")

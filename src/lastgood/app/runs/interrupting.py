@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lastgood.app.project import now, operator
 from lastgood.app.runs.approved import refuse_changed
 from lastgood.app.runs.lockrefs import free_lock_refs, lock_ref_holder
+from lastgood.app.runs.resting import start_what_rests
 from lastgood.app.runs.submitting import wake
 from lastgood.engine.direct.engine import end_children
 from lastgood.engine.direct.spawn import depose
@@ -100,11 +101,13 @@ class Freed(NamedTuple):
         run: the run that held it.
         ours: whether it was a run of this state, which ended by this.
         warnings: repositories in which the lock still is.
+        unstarted: services that it had stopped and that could not be started, and why.
     """
 
     run: str
     ours: bool
     warnings: list[str]
+    unstarted: list[str]
 
 
 async def unlock(project: Project, reason: str) -> Freed:
@@ -128,9 +131,11 @@ async def unlock(project: Project, reason: str) -> Freed:
             "lock.broken", operator(), f"the lock was taken from {run}: {project.said(reason)}",
             at=now(), environment=project.name, run=run,
         )  # fmt: skip
+    unstarted: list[str] = []
     if ours:
         depose(state.folder)  # the runner may be stopped or stuck, and the next run needs one
         await end_children(state, run, project.masker)
+        unstarted = await start_what_rests(project, state.journal.run(run))
         wake(project)  # that runner may have worked for other environments: their runs go on
     async with project.drivers() as drivers:
         warnings = await free_lock_refs(project, drivers, run)
@@ -141,4 +146,4 @@ async def unlock(project: Project, reason: str) -> Freed:
             mend="when the repository can be reached: lastgood unlock --reason TEXT",
             code="lock-left",
         )
-    return Freed(run, ours, warnings)
+    return Freed(run, ours, warnings, unstarted)

@@ -17,7 +17,6 @@ from lastgood.app.databases.rewinding import rewound_by, survey_rewind
 from lastgood.app.project import now
 from lastgood.backup.layout import new_id, taken_at
 from lastgood.errors import LastgoodError, RefusedError, RemoteError
-from lastgood.model.backup import StoredBackup
 from lastgood.model.plan import PlanKind
 from lastgood.model.problem import Problem
 from lastgood.model.verdict import Damage
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from lastgood.app.project import Project
     from lastgood.backup.manifest import Reading
-    from lastgood.model.backup import Backup
+    from lastgood.model.backup import Backup, StoredBackup
     from lastgood.model.loss import Loss
     from lastgood.model.plan import Plan
     from lastgood.ports.database import Database

@@ -23,8 +23,8 @@ from tests.servers import running
 
 from lastgood.backup.keyfile import make_key_file
 from lastgood.demo.database import _programs
-from lastgood.drivers.database.postgres.dumping import _compression
-from lastgood.drivers.database.postgres.programs import programs_in
+from lastgood.drivers.database.postgres.backup.dumping import _compression
+from lastgood.drivers.database.postgres.client.programs import programs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

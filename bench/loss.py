@@ -16,7 +16,7 @@ from bench.table import Row
 from tests.servers import running
 
 from lastgood.demo.database import _programs
-from lastgood.drivers.database.postgres.losing import compare
+from lastgood.drivers.database.postgres.loss.losing import compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from tests.drivers.database.postgres.kept_copy import BACKUP, COPY
 
-from lastgood.drivers.database.postgres.content import fingerprint, fix_text_forms, next_numbers
+from lastgood.drivers.database.postgres.catalog.content import (
+    fingerprint,
+    fix_text_forms,
+    next_numbers,
+)
 from lastgood.model.repair import Condition, Wanted
 
 if TYPE_CHECKING:

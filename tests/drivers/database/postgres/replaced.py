@@ -11,7 +11,7 @@ from psycopg import sql
 from tests.drivers.database.postgres.conftest import Case
 from tests.servers import PASSWORD
 
-from lastgood.drivers.database.postgres.content import (
+from lastgood.drivers.database.postgres.catalog.content import (
     fingerprint,
     fix_text_forms,
     next_numbers,

@@ -14,10 +14,10 @@ from typing import Any
 import psycopg
 from tests.drivers.database.postgres.kept_copy import COPY
 
-from lastgood.drivers.database.postgres.committing import Commit
 from lastgood.drivers.database.postgres.driver import make
 from lastgood.drivers.database.postgres.options import PostgresOptions
-from lastgood.drivers.database.postgres.swapping import Counting
+from lastgood.drivers.database.postgres.swap.committing import Commit
+from lastgood.drivers.database.postgres.swap.swapping import Counting
 from lastgood.errors import LastgoodError
 from lastgood.ports.toolbox import Toolbox
 from lastgood.process.children import PlainChildren

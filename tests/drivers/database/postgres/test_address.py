@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from lastgood.drivers.database.postgres.address import Address, Target
+from lastgood.drivers.database.postgres.client.address import Address, Target
 from lastgood.errors import ConfigError, RemoteError, UsageError
 from lastgood.ports.swapping import Closed, Copy
 from lastgood.process.masking import Masker

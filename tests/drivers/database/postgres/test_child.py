@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lastgood.drivers.database.postgres.child import ClientProgram
+from lastgood.drivers.database.postgres.client.child import ClientProgram
 from lastgood.errors import ChildError
 from lastgood.process.masking import Masker
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from lastgood.drivers.database.postgres.child import CHUNK
+from lastgood.drivers.database.postgres.client.child import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from lastgood.drivers.database.postgres.expectation import Expectation
+from lastgood.drivers.database.postgres.backup.expectation import Expectation
 
 
 @pytest.mark.parametrize(

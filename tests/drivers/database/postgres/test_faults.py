@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood.drivers.database.postgres.faults import told
+from lastgood.drivers.database.postgres.client.faults import told
 from lastgood.errors import ChildError, LastgoodError, RemoteError
 from lastgood.process.masking import Masker
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.drivers.database.postgres.conftest import Case
     from tests.servers import Server
 
-    from lastgood.drivers.database.postgres.snapshot import HeldSnapshot
+    from lastgood.drivers.database.postgres.backup.snapshot import HeldSnapshot
 
 # More than every pipe between the server and us can hold.
 LARGE = (

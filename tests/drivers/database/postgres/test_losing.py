@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from tests.drivers.database.postgres.test_content import AWKWARD
 
-from lastgood.drivers.database.postgres import losing
-from lastgood.drivers.database.postgres.both import snapshots
-from lastgood.drivers.database.postgres.differing import Only, differing_rows
-from lastgood.drivers.database.postgres.losing import compare
-from lastgood.drivers.database.postgres.pairing import pairs
+from lastgood.drivers.database.postgres.loss import losing
+from lastgood.drivers.database.postgres.loss.both import snapshots
+from lastgood.drivers.database.postgres.loss.differing import Only, differing_rows
+from lastgood.drivers.database.postgres.loss.losing import compare
+from lastgood.drivers.database.postgres.loss.pairing import pairs
 from lastgood.errors import LastgoodError, RefusedError
 from lastgood.model.loss import Precision
 from lastgood.ports.swapping import Closed, Copy

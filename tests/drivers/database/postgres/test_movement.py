@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from lastgood.drivers.database.postgres.movement import Marks
+from lastgood.drivers.database.postgres.swap.movement import Marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood.drivers.database.postgres.sides import LONGEST_NAME, named
+from lastgood.drivers.database.postgres.closed.sides import LONGEST_NAME, named
 from lastgood.errors import UsageError
 
 if TYPE_CHECKING:

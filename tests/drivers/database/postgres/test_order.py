@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastgood.drivers.database.postgres.order import filled
+from lastgood.drivers.database.postgres.rows.order import filled
 
 TABLES = st.sampled_from("abcdefgh")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood.drivers.database.postgres.private import private_folder, write_private
+from lastgood.drivers.database.postgres.client.private import private_folder, write_private
 from lastgood.errors import StateError
 
 if TYPE_CHECKING:

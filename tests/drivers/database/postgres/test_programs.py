@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood.drivers.database.postgres import programs
-from lastgood.drivers.database.postgres.programs import choose, places, programs_in
+from lastgood.drivers.database.postgres.client import programs
+from lastgood.drivers.database.postgres.client.programs import choose, places, programs_in
 from lastgood.errors import RefusedError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lastgood.app.backups.proving import speaks_against
-from lastgood.drivers.database.postgres import head, restoring
+from lastgood.drivers.database.postgres.backup import head, restoring
 from lastgood.errors import ChildError
 from lastgood.ports.database import Progress
 

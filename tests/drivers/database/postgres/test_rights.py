@@ -260,7 +260,7 @@ def test_extensions(debian: Server, case_on: Callable[..., Case]) -> None:
 def test_a_migration_that_holds_a_table_is_not_waited_for(
     embedded_case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lastgood.drivers.database.postgres.snapshot.LOCK_WAIT_MS", 200)
+    monkeypatch.setattr("lastgood.drivers.database.postgres.backup.snapshot.LOCK_WAIT_MS", 200)
     embedded_case.execute(*TABLE)
     with psycopg.connect(embedded_case.dsn) as migration:
         migration.execute("ALTER TABLE t ADD more int")

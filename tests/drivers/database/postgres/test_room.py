@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood.drivers.database.postgres.room import is_this
+from lastgood.drivers.database.postgres.backup.room import is_this
 from lastgood.errors import RefusedError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from lastgood.drivers.database.postgres.permitted import Act, permitted
-from lastgood.drivers.database.postgres.script import Script, Statement
+from lastgood.drivers.database.postgres.foreign.permitted import Act, permitted
+from lastgood.drivers.database.postgres.foreign.script import Script, Statement
 from lastgood.errors import RefusedError
 
 HEAD = b"--\n-- PostgreSQL database dump\n--\n\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastgood.drivers.database.postgres.sequences import MARGIN, State, past
+from lastgood.drivers.database.postgres.swap.sequences import MARGIN, State, past
 
 STEPS = st.integers(-5, 5).filter(bool)
 ENDS = st.tuples(st.integers(-10_000, 10_000), st.integers(-10_000, 10_000)).map(sorted)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lastgood.drivers.database.postgres.settings import elements
+from lastgood.drivers.database.postgres.catalog.settings import elements
 
 if TYPE_CHECKING:
     from tests.drivers.database.postgres.conftest import Case

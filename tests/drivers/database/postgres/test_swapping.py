@@ -12,7 +12,7 @@ from tests.drivers.database.postgres.kept_copy import BACKUP, COPY, free, keep_c
 from tests.drivers.database.postgres.test_settings import BELONGING
 from tests.servers import PASSWORD
 
-from lastgood.drivers.database.postgres.replacing import _BRIEFLY_S
+from lastgood.drivers.database.postgres.swap.replacing import _BRIEFLY_S
 from lastgood.errors import LastgoodError, RefusedError, StaleLeaseError
 from lastgood.ports.swapping import Closed, Copy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lastgood.drivers.database.postgres.expectation import Expectation, shown
+from lastgood.drivers.database.postgres.backup.expectation import Expectation, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

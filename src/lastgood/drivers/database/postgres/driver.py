@@ -6,29 +6,34 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lastgood.drivers.database.postgres.address import Address, server_of
-from lastgood.drivers.database.postgres.content import (
+from lastgood.drivers.database.postgres.backup.contract import broken
+from lastgood.drivers.database.postgres.backup.restorepoint import restore_point
+from lastgood.drivers.database.postgres.backup.restoring import Restore, left_out, without_owners
+from lastgood.drivers.database.postgres.backup.room import refuse_crowded, room_on
+from lastgood.drivers.database.postgres.backup.snapshot import HeldSnapshot, hold
+from lastgood.drivers.database.postgres.backup.verifying import verified
+from lastgood.drivers.database.postgres.catalog.content import (
     fingerprint,
     fix_text_forms,
     next_numbers,
 )
-from lastgood.drivers.database.postgres.contract import broken
-from lastgood.drivers.database.postgres.faults import told
-from lastgood.drivers.database.postgres.foreign import examine, refuse_changed, script_of
-from lastgood.drivers.database.postgres.intake import refuse_powers, taken_in
-from lastgood.drivers.database.postgres.keeping import Keeping
-from lastgood.drivers.database.postgres.migrating import laid_out, rows_of, schema_of, why_not
-from lastgood.drivers.database.postgres.private import private_folder
-from lastgood.drivers.database.postgres.programs import Programs, choose, newest, places
+from lastgood.drivers.database.postgres.catalog.template import Template
+from lastgood.drivers.database.postgres.client.address import Address, server_of
+from lastgood.drivers.database.postgres.client.faults import told
+from lastgood.drivers.database.postgres.client.private import private_folder
+from lastgood.drivers.database.postgres.client.programs import Programs, choose, newest, places
+from lastgood.drivers.database.postgres.closed.keeping import Keeping
+from lastgood.drivers.database.postgres.closed.sides import Sides, may_create, role_of
+from lastgood.drivers.database.postgres.foreign.foreign import examine, refuse_changed, script_of
+from lastgood.drivers.database.postgres.foreign.intake import refuse_powers, taken_in
+from lastgood.drivers.database.postgres.migration.migrating import (
+    laid_out,
+    rows_of,
+    schema_of,
+    why_not,
+)
+from lastgood.drivers.database.postgres.migration.revision import schema_revision
 from lastgood.drivers.database.postgres.replaceable import Replaceable
-from lastgood.drivers.database.postgres.restorepoint import restore_point
-from lastgood.drivers.database.postgres.restoring import Restore, left_out, without_owners
-from lastgood.drivers.database.postgres.revision import schema_revision
-from lastgood.drivers.database.postgres.room import refuse_crowded, room_on
-from lastgood.drivers.database.postgres.sides import Sides, may_create, role_of
-from lastgood.drivers.database.postgres.snapshot import HeldSnapshot, hold
-from lastgood.drivers.database.postgres.template import Template
-from lastgood.drivers.database.postgres.verifying import verified
 from lastgood.errors import LastgoodError, RefusedError, RemoteError
 from lastgood.model.problem import Problem
 from lastgood.ports.database import DatabaseFacts, ForeignDump, Intake

@@ -26,8 +26,8 @@ from lastgood.config.options import (
     Secret,
     mistake,
 )
-from lastgood.drivers.database.postgres.expectation import Expectation
-from lastgood.drivers.database.postgres.physical import Physical
+from lastgood.drivers.database.postgres.backup.expectation import Expectation
+from lastgood.drivers.database.postgres.physical.physical import Physical
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler

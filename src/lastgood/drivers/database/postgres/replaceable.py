@@ -5,18 +5,18 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lastgood.drivers.database.postgres.befores import Befores
-from lastgood.drivers.database.postgres.beside import beside
-from lastgood.drivers.database.postgres.faults import told
-from lastgood.drivers.database.postgres.hooks import Hooks
-from lastgood.drivers.database.postgres.losing import compare
-from lastgood.drivers.database.postgres.pgbackrest import PgBackRest
-from lastgood.drivers.database.postgres.repairing import Keeping, repair
-from lastgood.drivers.database.postgres.rewinding import Rewinds
-from lastgood.drivers.database.postgres.salvaging import salvage
-from lastgood.drivers.database.postgres.swapping import Counting, Swaps
-from lastgood.drivers.database.postgres.takingback import take_back
-from lastgood.drivers.database.postgres.writing import Terms
+from lastgood.drivers.database.postgres.client.faults import told
+from lastgood.drivers.database.postgres.closed.beside import beside
+from lastgood.drivers.database.postgres.loss.losing import compare
+from lastgood.drivers.database.postgres.physical.pgbackrest import PgBackRest
+from lastgood.drivers.database.postgres.physical.rewinding import Rewinds
+from lastgood.drivers.database.postgres.repair.befores import Befores
+from lastgood.drivers.database.postgres.repair.repairing import Keeping, repair
+from lastgood.drivers.database.postgres.repair.takingback import take_back
+from lastgood.drivers.database.postgres.rows.writing import Terms
+from lastgood.drivers.database.postgres.salvage.salvaging import salvage
+from lastgood.drivers.database.postgres.swap.hooks import Hooks
+from lastgood.drivers.database.postgres.swap.swapping import Counting, Swaps
 from lastgood.errors import RefusedError
 from lastgood.ports.swapping import Closed, Copy
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lastgood.drivers.database.postgres.address import Address
+    from lastgood.drivers.database.postgres.client.address import Address
     from lastgood.drivers.database.postgres.options import PostgresOptions
     from lastgood.model.loss import Loss
     from lastgood.model.problem import Problem

@@ -1,0 +1,1 @@
+"""A dump in one snapshot, and its restore beside the live database."""

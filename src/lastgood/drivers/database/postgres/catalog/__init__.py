@@ -1,0 +1,1 @@
+"""What is in a database: its tables, content, shape, and what belongs to it."""

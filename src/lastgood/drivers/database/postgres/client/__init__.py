@@ -1,0 +1,1 @@
+"""Sessions and client programs: where the server is, and what runs under the guard."""

@@ -1,0 +1,1 @@
+"""Closed databases beside the live one: made, kept, entered by us alone, removed."""

@@ -1,0 +1,1 @@
+"""What would be lost if a copy took the live database's place."""

@@ -1,0 +1,1 @@
+"""The schema, brought down by a release's own migrations."""

@@ -1,0 +1,1 @@
+"""A whole server goes back by the files that pgBackRest keeps."""

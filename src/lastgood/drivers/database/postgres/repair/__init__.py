@@ -1,0 +1,1 @@
+"""Named tables and rows, out of a restored copy."""

@@ -1,0 +1,1 @@
+"""Rows written since the backup, out of a replaced database."""

@@ -1,0 +1,1 @@
+"""A copy takes the live database's place."""

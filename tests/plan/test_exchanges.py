@@ -165,6 +165,19 @@ class TestPrice:
         assert not made.refusals
         assert made.exchanges[0].accepted == limit
 
+    def test_a_number_is_no_bound_where_more_may_vanish(self) -> None:
+        (table,) = loss(5).tables
+        about = msgspec.structs.replace(table, precision=Precision.ESTIMATED, at_least=True)
+        losses = {"b1": Loss(at=START, tables=(about,))}
+        plenty = Acceptance(rows=1_000_000)
+
+        stands = facts(candidate(1, stands=True), losses=losses)
+        assert codes(plan(stands, accept=plenty)) == ["loss-unknown"]
+        assert not plan(stands, accept=Acceptance(rows=None)).refusals
+        # What is restored first is counted row by row before it is swapped in.
+        restored = plan(facts(candidate(1), losses=losses), accept=plenty)
+        assert restored.exchanges[0].accepted == plenty.rows
+
     def test_one_number_is_of_all_databases_together(self) -> None:
         two = (facts(candidate(1, stands=True)), facts(candidate(1, stands=True), name="other"))
         assert codes(plan(*two, accept=Acceptance(rows=9))) == ["loss-over-accepted"]

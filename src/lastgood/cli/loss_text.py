@@ -26,7 +26,7 @@ def loss_text(database: str, copy: str, loss: Loss, command: str = "") -> Render
     total = "an unknown number of" if loss.vanishing is None else str(loss.vanishing)
     kind = "exact" if loss.complete else "not all is exact"
     head = Text(f"{database} -> {copy}: {total} rows would vanish ({kind})", "bold")
-    accept = "unknown" if loss.vanishing is None else loss.vanishing
+    accept = "unknown" if loss.ceiling is None else loss.ceiling
     price = f"if that is the price: {command} --accept-loss {accept}"
     return Group(head, *loss_lines(loss), *([Text(price, "bold")] if command else []))
 

@@ -76,3 +76,14 @@ class Exchange(Noun, frozen=True, kw_only=True):
     def vanishing(self) -> int | None:
         """Rows that would vanish; None when unknown."""
         return self.loss.vanishing if self.loss is not None else None
+
+    @property
+    def ceiling(self) -> int | None:
+        """Rows that vanish at most; None when nobody knows.
+
+        What is restored first is counted row by row before it is swapped in, so that a number is
+        held to although it could only be estimated for the plan.
+        """
+        if self.loss is None or self.way is Way.RESTORE:
+            return self.vanishing
+        return self.loss.ceiling

@@ -29,6 +29,7 @@ class TableLoss(Noun, frozen=True, kw_only=True):
             that was changed vanishes there, and the former one returns.
         precision: of these numbers.
         why: why it is not exact, for people.
+        at_least: `vanishing` is a lower bound: nobody knows how many more vanish.
     """
 
     table: str
@@ -39,6 +40,7 @@ class TableLoss(Noun, frozen=True, kw_only=True):
     changing: int | None
     precision: Precision
     why: str = ""
+    at_least: bool = False
 
     @property
     def differs(self) -> bool:
@@ -69,3 +71,8 @@ class Loss(Noun, frozen=True, kw_only=True):
         """Rows that would vanish in all; None when a table's number is unknown."""
         counts = [table.vanishing for table in self.tables]
         return None if any(count is None for count in counts) else sum(c for c in counts if c)
+
+    @property
+    def ceiling(self) -> int | None:
+        """Rows that vanish at most; None when nobody knows: a number cannot be held to it."""
+        return None if any(table.at_least for table in self.tables) else self.vanishing

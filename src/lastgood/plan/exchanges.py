@@ -87,7 +87,7 @@ def data_stays(data: Exchanges) -> Problem:
 
 def afterwards(exchanges: Sequence[Exchange]) -> str:
     """How the data is brought back, too, once the code is back."""
-    counts = [exchange.vanishing for exchange in exchanges]
+    counts = [exchange.ceiling for exchange in exchanges]
     total = "unknown" if any(n is None for n in counts) else sum(n for n in counts if n)
     restores = any(exchange.way is Way.RESTORE for exchange in exchanges)
     word = "restore" if restores else "swap"
@@ -154,7 +154,7 @@ def accepted(
     """
     if not exchanges:
         return (), []
-    counts = [exchange.vanishing for exchange in exchanges]
+    counts = [exchange.ceiling for exchange in exchanges]
     total = None if any(n is None for n in counts) else sum(n for n in counts if n)
     if acceptance is None:
         return (), [_unaccepted(exchanges, total, otherwise)]

@@ -60,6 +60,7 @@ def _table(name: str, live: TableContent | None, then: TableContent | None) -> T
         changing=0 if exact else None,
         precision=Precision.EXACT if exact else Precision.ESTIMATED,
         why="" if exact else NOT_RESTORED,
+        at_least=not exact,
     )
 
 

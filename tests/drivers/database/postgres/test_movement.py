@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
-from lastgood.drivers.database.postgres.swap.movement import Marks
+from lastgood.drivers.database.postgres.catalog.tables import Relation
+from lastgood.drivers.database.postgres.swap.movement import Marks, at_most, recounted
+from lastgood.model.loss import Loss, Precision, TableLoss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,3 +103,20 @@ def test_a_session_that_is_ended_has_told(case: Case, how: str) -> None:
     after = marks(case)
     somebody.close()
     assert {one.name: rows for one, rows in before.moved(after).items()} == {"a": 1}
+
+
+def test_what_was_no_bound_is_none_after_it_was_counted_again() -> None:
+    at, users = datetime(2026, 11, 26, tzinfo=UTC), Relation("public", "users", "public.users")
+
+    def about(precision: Precision, *, at_least: bool) -> Loss:
+        table = TableLoss(
+            table=users.sql, live_rows=9, restored_rows=2, vanishing=7, returning=None,
+            changing=None, precision=precision, at_least=at_least,
+        )  # fmt: skip
+        return Loss(at=at, tables=(table,))
+
+    late = about(Precision.ESTIMATED, at_least=True)
+    moved: dict[Relation, int | None] = {users: 5}
+    for before, ceiling in ((about(Precision.EXACT, at_least=False), 12), (late, None)):
+        assert at_most(before, moved) == ceiling
+        assert recounted(before, moved, lambda _: late).ceiling == ceiling

@@ -126,6 +126,7 @@ class _Look:
                 changing=0 if not self._pair.key else None,
                 precision=Precision.ESTIMATED,
                 why=f"at least so many: {why}",
+                at_least=True,
             )
         live, copy = (_rows(table) for table in (self._pair.live, self._pair.copy))
         if not anything or live is None or copy is None:
@@ -141,6 +142,7 @@ class _Look:
             changing=None if self._pair.live and self._pair.copy else 0,
             precision=Precision.ESTIMATED,
             why=f"by how many rows the server thinks there are: {why}",
+            at_least=True,
         )
 
     def _one_sided(self) -> TableLoss:
@@ -175,6 +177,7 @@ class _Look:
         changing: int | None,
         precision: Precision = Precision.EXACT,
         why: str = "",
+        at_least: bool = False,
     ) -> TableLoss:
         return TableLoss(
             table=self._pair.relation.sql,
@@ -185,6 +188,7 @@ class _Look:
             changing=changing,
             precision=precision,
             why=why,
+            at_least=at_least,
         )
 
 

@@ -132,7 +132,7 @@ def _written(mark: Mark | None, now: Mark | None) -> int | None:
 
 def at_most(loss: Loss, moved: dict[Relation, int | None]) -> int | None:
     """Rows that would vanish if all that was written since did; None where nobody knows."""
-    rows = [*(table.vanishing for table in loss.tables), *moved.values()]
+    rows = [loss.ceiling, *moved.values()]
     return None if any(one is None for one in rows) else sum(one for one in rows if one)
 
 
@@ -181,4 +181,5 @@ def _bounded(now: TableLoss, before: TableLoss | None, written: int | None) -> T
         changing=None,
         precision=Precision.UNKNOWN if at_most is None else Precision.ESTIMATED,
         why=why,
+        at_least=before is not None and before.at_least,
     )

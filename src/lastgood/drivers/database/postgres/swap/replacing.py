@@ -153,10 +153,12 @@ class Replacement:
         return accepted is None or (vanishing is not None and vanishing <= accepted)
 
     def _refuse_over(self, loss: Loss) -> None:
-        accepted, vanishing = self._accepted, loss.vanishing
+        accepted, vanishing = self._accepted, loss.ceiling
         if self._accepts(vanishing):
             return
-        unknown = ", ".join(harmless(one.table) for one in loss.tables if one.vanishing is None)
+        unknown = ", ".join(
+            harmless(one.table) for one in loss.tables if one.at_least or one.vanishing is None
+        )
         counted = f"unknown of {unknown}" if vanishing is None else str(vanishing)
         raise RefusedError(
             "more would be lost than was accepted",

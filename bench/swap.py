@@ -47,7 +47,7 @@ BAR_S = 1.0
 CLIENTS = Path(__file__).with_name("clients.py")
 DEBIAN = Path("/usr/lib/postgresql/15")
 # How long they are looked at without a swap, and after it.
-CALM_S, AFTER_S = 3.0, 2.0
+CALM_S, AFTER_S = 2.0, 1.0
 PATIENCE_S = 3600.0
 KEPT = Copy(kind=Closed.KEPT, id="bench")
 REPLACED = Copy(kind=Closed.QUARANTINED, id="replaced")

@@ -158,7 +158,7 @@ async def test_a_damaged_page_of_the_state_is_found(tmp_path: Path) -> None:
 
 async def test_what_is_written_and_not_read_yet_is_a_note(tmp_path: Path) -> None:
     written = {
-        "services": {"site": {"deploy": {"driver": "releases", "path": "x"}, "stop": ["./stop"]}},
+        "services": {"site": {"deploy": {"driver": "releases", "path": "x"}}},
         "maintenance": {"driver": "command", "enable": ["./on"]},
         "contacts": {"primary": {"name": "Ada"}},
     }
@@ -168,7 +168,6 @@ async def test_what_is_written_and_not_read_yet_is_a_note(tmp_path: Path) -> Non
     assert fact.mend
     above = "environments.production"
     assert fact.what.partition(": ")[2].split(", ") == [
-        f"{above}.services.site.stop",
         f"{above}.maintenance",
         f"{above}.contacts",
         "drills",

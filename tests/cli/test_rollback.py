@@ -125,24 +125,6 @@ def test_a_recovery_over_the_budget_is_one_but_not_a_good_one(broken: Stack) -> 
     assert "over budget" in Path(ran.json["report"]).read_text(encoding="utf-8")
 
 
-def test_an_instance_that_keeps_the_old_version_is_named(broken: Stack) -> None:
-    """This takes half a minute: so long an instance may take to come up."""
-    stuck = broken.instance("backend")
-    stuck.keeps = BAD
-    broken.service()["instances"] = [broken.instances["backend"].base, stuck.base]
-    broken.configure()
-
-    ran = broken.rollback()
-
-    assert ran.code == 1
-    assert (ran.json["outcome"], ran.json["code"]) == ("failed", "wrong-version")
-    assert broken.live() == GOOD
-    assert stuck.base in ran.json["proof"]["problems"][0]["what"]
-    told = Path(ran.json["report"]).read_text(encoding="utf-8")
-    assert "Failed" in told
-    assert f"{stuck.base} answered `{BAD}`" in told
-
-
 def test_nothing_is_known_good_yet(stack: Stack) -> None:
     stack.build(GOOD)
     stack.deploy(BAD)

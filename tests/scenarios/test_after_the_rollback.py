@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,6 +46,8 @@ def test_an_instance_that_keeps_the_bad_release_is_named_and_mended(team: Any) -
     assert old in back.err
     (backend,) = back.json["proof"]["services"]
     assert backend["answering"][old] == bad
+    told = Path(back.json["report"]).read_text(encoding="utf-8")
+    assert f"{old} answered `{bad[:12]}`" in told
 
     team.configure_backend(restart=team.production.restart_command("backend"))
     again = team.rolls_back("--service", "backend", "--to", team.good["backend"])

@@ -22,7 +22,7 @@ from lastgood.errors import ExitCode, InterruptedByPersonError
 from lastgood.model.exchange import Way
 from lastgood.model.run import Outcome
 from lastgood.model.watch import WatchKind
-from lastgood.plan.exchanges import ACCEPT, DATA_STAYS, UNACCEPTED
+from lastgood.plan.exchanges import DATA_BARRED, DATA_STAYS, UNACCEPTED
 from lastgood.report.documents import plan_document, run_document, within_budget
 
 if TYPE_CHECKING:
@@ -84,10 +84,8 @@ def carry_through(session: Session, request: Request, going: Going) -> ExitCode:
 
 def _only_unaccepted(plan: Plan) -> bool:
     """Whether nothing but a person's word for the lost rows is missing."""
-    # Of what stays for another reason, e.g. a right that lacks, no number would make anything go.
-    stays = (one for one in plan.warnings if one.code == DATA_STAYS)
-    codes = {refusal.code for refusal in plan.refusals}
-    return codes == {UNACCEPTED} or any(one.mend.startswith(ACCEPT) for one in stays)
+    stays = any(warning.code == DATA_STAYS for warning in plan.warnings)
+    return stays or {refusal.code for refusal in plan.refusals} == {UNACCEPTED}
 
 
 def _asked(session: Session, plan: Plan) -> Acceptance | None:
@@ -145,7 +143,7 @@ def _after(last: Snapshot) -> str:
     """What remains to be done once production is back."""
     plan, proof = last.run.plan, last.run.proof
     told = (*plan.warnings, *(proof.problems if proof is not None else ()))
-    stays = next((problem for problem in told if problem.code == DATA_STAYS), None)
+    stays = next((one for one in told if one.code in {DATA_STAYS, DATA_BARRED}), None)
     if stays is not None:
         return f"next: the data is as it was. {stays.mend}"
     if any(exchange.way is not Way.QUARANTINE for exchange in plan.exchanges):

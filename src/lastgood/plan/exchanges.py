@@ -25,7 +25,8 @@ SLOW = 2.0
 """How much longer than the last one a slow restore takes."""
 
 UNACCEPTED = "loss-unaccepted"
-DATA_STAYS = "data-stays"
+DATA_STAYS, DATA_BARRED = "data-stays", "data-barred"
+"""Why code goes back alone: nobody accepted a loss yet; or no number would make the data go."""
 ACCEPT = "read the loss above; if that is the price: --accept-loss"
 CODE_ONLY = "; or leave the data as it is: --without-database"
 
@@ -79,7 +80,7 @@ def data_stays(data: Exchanges) -> Problem:
     first = data.refusals[0]
     unaccepted = first.code == UNACCEPTED
     return Problem(
-        code=DATA_STAYS,
+        code=DATA_STAYS if unaccepted else DATA_BARRED,
         what=f"code alone goes back, the data stays as it is: {first.what}",
         mend=afterwards(data.exchanges) if unaccepted else first.mend.removesuffix(CODE_ONLY),
     )

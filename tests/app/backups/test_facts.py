@@ -82,7 +82,7 @@ def test_what_stands_in_the_way_is_named(shop: Shop) -> None:
     (shop.folder / "operational.key").chmod(0o644)
     (shop.folder / "store").write_text("no folder")
     found = look(shop)
-    assert failing(found) == {"can be proven", "recipients", "store"}
+    assert failing(found) == {"can be proven", "can be swapped", "recipients", "store"}
     assert "proof_dsn" in found["can be proven"].mend
     assert str(shop.folder / "operational.key") in found["recipients"].what
 

@@ -93,7 +93,7 @@ def test_what_is_kept_goes_with_time_but_not_while_an_incident_is_open(stall: Sh
         connection.execute("DELETE FROM trades WHERE id > 590")
     backup = stall.said("list")["backups"][0]["id"]
     assert said(stall, *TRADES, "--backup", backup, *SURE)["returned"] == 10
-    stall.database["quarantine"] = "1s"
+    stall.database["quarantine"] = "1ms"
     stall.configure()
 
     assert stall.types("incident", "open", "trades are gone").code == 0
